@@ -1,0 +1,320 @@
+package httpd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"moor.example/httpd/sess"
+)
+
+const (
+	maxEvents = 256       // events taken by one Wait
+	maxSend   = 256 << 10 // octets given to one send: a raw call holds up the scheduler
+)
+
+// epoll is the kernel as Linux has it: an epoll instance, an eventfd that
+// interrupts its wait, and sockets.
+type epoll struct {
+	epfd, wakefd int
+	start        time.Time
+	busy         bool // the last Wait had events
+	events       [maxEvents]unix.EpollEvent
+}
+
+func newKernel() (kernel, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	k := &epoll{epfd: epfd, wakefd: wakefd, start: time.Now()}
+	// Edge-triggered: each write is one event, and nobody needs to read it.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: nameWake.Slot, Pad: nameWake.Gen}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
+		k.End()
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	return k, nil
+}
+
+// descriptorLimit is how many descriptors the process may have open.
+func descriptorLimit() int {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 1024 // what every system allows
+	}
+	return int(min(lim.Cur, 1<<30))
+}
+
+func (k *epoll) Now() time.Duration { return time.Since(k.start) }
+func (k *epoll) Wall() time.Time    { return time.Now() }
+
+// Wait polls while there is work, for a raw call is cheap and holds nothing
+// up. Out of work it lets other goroutines run once, then blocks.
+func (k *epoll) Wait(timeout time.Duration) (n int, err error) {
+	if k.busy || timeout == 0 {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd),
+			uintptr(unsafe.Pointer(&k.events[0])), maxEvents, 0, 0, 0)
+		if errno == 0 && n > 0 || timeout == 0 {
+			k.busy = errno == 0 && n > 0
+			return waited(int(n), errno)
+		}
+		k.busy = false
+		runtime.Gosched()
+	}
+	n, err = unix.EpollWait(k.epfd, k.events[:], milliseconds(timeout))
+	k.busy = n > 0
+	if err != nil {
+		return waited(0, err.(unix.Errno))
+	}
+	return n, nil
+}
+
+// waited turns the result of epoll_wait into Wait's: a signal is no event.
+func waited(n int, errno unix.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return n, nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, os.NewSyscallError("epoll_wait", errno)
+}
+
+// milliseconds rounds up, so that a deadline has passed when Wait returns.
+func milliseconds(d time.Duration) int {
+	if d < 0 {
+		return -1
+	}
+	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+}
+
+// Event reports an error or a hang-up as readiness for both directions: the
+// call that follows says which of them it was.
+func (k *epoll) Event(i int) (sess.Name, interest) {
+	ev := &k.events[i]
+	var ready interest
+	if ev.Events&unix.EPOLLIN != 0 {
+		ready |= wantRead
+	}
+	if ev.Events&unix.EPOLLOUT != 0 {
+		ready |= wantWrite
+	}
+	if ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		ready |= wantRead | wantWrite
+	}
+	return sess.Name{Slot: ev.Fd, Gen: ev.Pad}, ready
+}
+
+// Wake adds 1 to the eventfd. It can fail only when its counter is full, and
+// then it has been written to.
+func (k *epoll) Wake() {
+	one := [8]byte{1, 1, 1, 1, 1, 1, 1, 0} // not 0 in either byte order
+	unix.Write(k.wakefd, one[:])
+}
+
+func (k *epoll) Watch(fd int, name sess.Name, had, want interest) error {
+	ev := unix.EpollEvent{Fd: name.Slot, Pad: name.Gen}
+	if want&wantRead != 0 {
+		ev.Events |= unix.EPOLLIN
+	}
+	if want&wantWrite != 0 {
+		ev.Events |= unix.EPOLLOUT
+	}
+	op := uintptr(unix.EPOLL_CTL_MOD)
+	if had == 0 {
+		op = unix.EPOLL_CTL_ADD
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(k.epfd), op, uintptr(fd),
+		uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("epoll_ctl", errno)
+	}
+	return nil
+}
+
+func (k *epoll) Unwatch(fd int) {
+	unix.EpollCtl(k.epfd, unix.EPOLL_CTL_DEL, fd, nil)
+}
+
+func (k *epoll) Accept(listenfd int) (fd int, o outcome, err error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listenfd), 0, 0,
+		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	switch errno {
+	case 0:
+		return int(n), ok, nil
+	case unix.EAGAIN, unix.EINTR:
+		return -1, again, nil
+	case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS:
+		return -1, scarce, errno
+	case unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EOPNOTSUPP, unix.EFAULT:
+		return -1, broken, errno
+	}
+	return -1, closed, errno // the connection ended before it was taken
+}
+
+func (k *epoll) Adopt(fd int) error {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	unix.CloseOnExec(fd)
+	noDelay(fd)
+	return nil
+}
+
+// noDelay turns Nagle's algorithm off: the engine sends each batch at once. An
+// accepted socket has the option from the listening one. A socket that is not
+// TCP has no such algorithm, and refuses the option.
+func noDelay(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+func (k *epoll) Recv(fd int, p []byte) (n int, o outcome, err error) {
+	for {
+		r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			if r == 0 {
+				return 0, closed, nil
+			}
+			return int(r), ok, nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, failed(errno), errno
+	}
+}
+
+func (k *epoll) Send(fd int, p []byte) (n int, o outcome, err error) {
+	p = p[:min(len(p), maxSend)]
+	for {
+		r, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			return int(r), ok, nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, failed(errno), errno
+	}
+}
+
+// failed sorts the errors of recv and send.
+func failed(errno unix.Errno) outcome {
+	switch errno {
+	case unix.EAGAIN:
+		return again
+	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH:
+		return closed
+	case unix.ENOMEM, unix.ENOBUFS:
+		return scarce
+	}
+	return broken
+}
+
+func (k *epoll) Shutdown(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
+
+// Close never asks again after EINTR: Linux has freed the descriptor by then.
+func (k *epoll) Close(fd int) { unix.Close(fd) }
+
+func (k *epoll) End() {
+	unix.Close(k.wakefd)
+	unix.Close(k.epfd)
+}
+
+func (k *epoll) Listen(a address, backlog int) (fd int, bound net.Addr, err error) {
+	family, sa := sockaddr(a)
+	fd, err = bind(family, sa)
+	if a.anyIP() && errors.Is(err, unix.EAFNOSUPPORT) { // a system without IPv6
+		fd, err = bind(unix.AF_INET, &unix.SockaddrInet4{Port: a.port})
+	}
+	if a.path != "" && errors.Is(err, unix.EADDRINUSE) && abandoned(sa) {
+		os.Remove(a.path)
+		fd, err = bind(family, sa)
+	}
+	if err != nil {
+		return -1, nil, fmt.Errorf("httpd: listen on %s: %w", a, err)
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		k.Unlisten(fd, a)
+		return -1, nil, fmt.Errorf("httpd: listen on %s: %w", a, os.NewSyscallError("listen", err))
+	}
+	return fd, boundAddr(fd, a), nil
+}
+
+func (k *epoll) Unlisten(fd int, a address) {
+	unix.Close(fd)
+	if a.path != "" && a.path[0] != '@' {
+		os.Remove(a.path)
+	}
+}
+
+func bind(family int, sa unix.Sockaddr) (fd int, err error) {
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	noDelay(fd)
+	if in6, is := sa.(*unix.SockaddrInet6); is && in6.Addr == [16]byte{} {
+		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0) // both families
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("bind", err)
+	}
+	return fd, nil
+}
+
+// abandoned reports whether nobody listens on a socket file any more.
+func abandoned(sa unix.Sockaddr) bool {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Connect(fd, sa) == unix.ECONNREFUSED
+}
+
+func sockaddr(a address) (family int, sa unix.Sockaddr) {
+	switch {
+	case a.path != "":
+		return unix.AF_UNIX, &unix.SockaddrUnix{Name: a.path}
+	case a.ip.Is4():
+		return unix.AF_INET, &unix.SockaddrInet4{Port: a.port, Addr: a.ip.As4()}
+	case a.anyIP():
+		return unix.AF_INET6, &unix.SockaddrInet6{Port: a.port}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: a.port, ZoneId: a.zone, Addr: a.ip.As16()}
+}
+
+// boundAddr is where fd listens: a with the port that the system chose.
+func boundAddr(fd int, a address) net.Addr {
+	if a.path != "" {
+		return &net.UnixAddr{Name: a.path, Net: "unix"}
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return a.tcp()
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+	case *unix.SockaddrInet6:
+		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+	}
+	return a.tcp()
+}
