@@ -1,0 +1,151 @@
+package httpd
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Config says how a server listens and what it allows. Start reads it once.
+// In every field zero stands for the default that is named there. In a
+// duration, or a number of octets, a negative value stands for no limit.
+type Config struct {
+	// Addr is where to listen: "host:port", "[::1]:port", ":port" (every
+	// address of both families) or "unix:/path". Port 0 lets the system
+	// choose: see Server.Addr. Empty: the server has no listener, and serves
+	// what Server.Adopt is given.
+	Addr string
+	// Backlog is how many connections may wait in the system to be accepted.
+	// Default: 1024. The system has a bound of its own (net.core.somaxconn).
+	Backlog int
+	// Loops is how many goroutines serve, each with sessions of its own.
+	// Default: 1, so that no two handlers run at the same time, as in ESP-IDF.
+	// For speed set it to the number of cores.
+	Loops int
+
+	// MaxSessions is how many sessions may be open at once. When they are,
+	// the listener pauses and further connections wait in the backlog.
+	// Default: what the process's descriptor limit allows less 64, at most
+	// 65,536.
+	MaxSessions int
+	// MaxWork is how many functions may wait in QueueWork. Default: 1024.
+	MaxWork int
+	// MaxTurnRequests is how many requests of one session are served before
+	// the others have their turn. Default: 64.
+	MaxTurnRequests int
+
+	// MaxTargetBytes bounds the request-target; a longer one is answered 414.
+	// Default: 8 KiB.
+	MaxTargetBytes int
+	// MaxHeadBytes bounds request-line and field section together; a longer
+	// head is answered 431. Default: 16 KiB.
+	MaxHeadBytes int
+	// MaxFields bounds the number of header fields of a request; one more is
+	// answered 431. Default: 100.
+	MaxFields int
+	// MaxContentBytes bounds the content of a request; a longer one is
+	// answered 413, before any of it is read. It also bounds what is read and
+	// dropped of a connection that is being closed. Default: 1 MiB.
+	MaxContentBytes int
+	// MaxOutputBytes bounds the output that may wait for a session's socket
+	// before no further request of that session is begun. One response may be
+	// longer. Default: 64 KiB.
+	MaxOutputBytes int
+
+	// HeadTimeout bounds how long a request's head may take, from its first
+	// octet, or from the connection's begin for the first request. More octets
+	// do not renew it. It is answered 408. Default: 10 s.
+	HeadTimeout time.Duration
+	// ContentTimeout bounds how long a request's content may stand still.
+	// It is answered 408. Default: 10 s.
+	ContentTimeout time.Duration
+	// SendTimeout bounds how long a peer may leave output unread. The session
+	// ends. Default: 10 s.
+	SendTimeout time.Duration
+	// LingerTimeout bounds how long the peer's remaining input is read and
+	// dropped after the last response, so that closing does not destroy that
+	// response on its way. Default: 1 s.
+	LingerTimeout time.Duration
+	// IdleTimeout bounds how long a session may live without a request.
+	// Default: none, for a session is meant to live as long as its socket.
+	IdleTimeout time.Duration
+}
+
+const (
+	reservedDescriptors = 64      // of the process's, not for sessions
+	mostSessions        = 1 << 16 // by default
+	mostBytes           = 1 << 30 // of anything that is held in one buffer
+	mostFields          = 1 << 12
+)
+
+// withDefaults returns c with every zero replaced, or says what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	counts := []struct {
+		name  string
+		value *int
+		def   int
+		most  int
+	}{
+		{"Backlog", &c.Backlog, 1024, math.MaxInt32},
+		{"Loops", &c.Loops, 1, 1 << 10},
+		{"MaxSessions", &c.MaxSessions, defaultSessions(), 1 << 24},
+		{"MaxWork", &c.MaxWork, 1024, math.MaxInt32},
+		{"MaxTurnRequests", &c.MaxTurnRequests, 64, math.MaxInt32},
+		{"MaxFields", &c.MaxFields, 100, mostFields},
+	}
+	var errs []error
+	for _, v := range counts {
+		if *v.value == 0 {
+			*v.value = v.def
+		}
+		if *v.value < 1 || *v.value > v.most {
+			errs = append(errs, fmt.Errorf("httpd: Config.%s is %d, want 1 to %d, or 0 for the default", v.name, *v.value, v.most))
+		}
+	}
+	c.octets()
+	c.durations()
+	return c, errors.Join(errs...)
+}
+
+// octets fills in the limits that count octets. No limit means: as much as
+// one buffer can hold.
+func (c *Config) octets() {
+	for _, v := range []struct {
+		value *int
+		def   int
+	}{
+		{&c.MaxTargetBytes, 8 << 10},
+		{&c.MaxHeadBytes, 16 << 10},
+		{&c.MaxContentBytes, 1 << 20},
+		{&c.MaxOutputBytes, 64 << 10},
+	} {
+		switch {
+		case *v.value == 0:
+			*v.value = v.def
+		case *v.value < 0, *v.value > mostBytes:
+			*v.value = mostBytes
+		}
+	}
+}
+
+func (c *Config) durations() {
+	for _, v := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.HeadTimeout, 10 * time.Second},
+		{&c.ContentTimeout, 10 * time.Second},
+		{&c.SendTimeout, 10 * time.Second},
+		{&c.LingerTimeout, time.Second},
+		{&c.IdleTimeout, -1},
+	} {
+		if *v.value == 0 {
+			*v.value = v.def
+		}
+	}
+}
+
+func defaultSessions() int {
+	return max(1, min(descriptorLimit()-reservedDescriptors, mostSessions))
+}

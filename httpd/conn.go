@@ -1,0 +1,320 @@
+package httpd
+
+import (
+	"github.com/valyala/bytebufferpool"
+
+	"moor.example/httpd/parser"
+	"moor.example/httpd/sess"
+)
+
+// A conn is the I/O side of a session: what is in hand of its input and
+// output. An idle one holds no buffer.
+type conn struct {
+	l    *loop
+	s    *sess.Session              // nil: the slot is free
+	in   *bytebufferpool.ByteBuffer // input not served yet, from the begin of a message; nil: none
+	out  *bytebufferpool.ByteBuffer // output that the socket refused; nil: none
+	sent int                        // octets of out that are gone
+	need int                        // octets of the message in hand once its content is complete; 0: not known yet
+	skip int                        // octets of input to be dropped unread
+
+	guard parser.Guard // of the incomplete head in hand
+	state state
+	want  interest // what the descriptor is watched for; 0: not yet
+	empty uint8    // octets of empty lines before the request-line
+	ended why      // if last: the reason
+
+	fresh  bool // no request has been served
+	ready  bool // stands in line to be resumed: in has more than its share
+	last   bool // no further request is served; the session ends after out
+	unread bool // if last: the peer may have more to say
+	shared bool // the socket may have another descriptor
+}
+
+// serve answers one event of the descriptor.
+func (c *conn) serve(ready interest) {
+	switch {
+	case c.state == stateFlush:
+		c.flush()
+	case c.state == stateLinger:
+		c.drain()
+	case !c.ready: // or else its octets in hand come first
+		c.receive()
+	}
+}
+
+// receive takes what the socket has, once, and serves it.
+func (c *conn) receive() {
+	b := c.l.in
+	if c.in != nil {
+		b = room(c.in, c.limit())
+	}
+	n, o, _ := c.l.kernel.Recv(c.fd(), b)
+	switch o {
+	case ok:
+	case again:
+		return
+	case closed:
+		c.close(whyPeer)
+		return
+	default:
+		c.close(whyBroken)
+		return
+	}
+	c.unread = n == len(b) // a full buffer: there may be more
+	if c.in != nil {
+		c.in.B = c.in.B[:len(c.in.B)+n]
+		c.proceed(c.in.B)
+	} else {
+		c.proceed(b[:n])
+	}
+	c.settle()
+}
+
+// limit is how long the message in hand can become. A head that is longer
+// than this is refused by the parser.
+func (c *conn) limit() int {
+	if c.need > 0 {
+		return c.need
+	}
+	return c.l.srv.cfg.MaxHeadBytes + 1
+}
+
+// resume goes on with the octets in hand.
+func (c *conn) resume() {
+	c.ready = false
+	if c.in != nil && c.out == nil && !c.last {
+		c.proceed(c.in.B)
+	}
+	c.settle()
+}
+
+// trigger ends the session after the output that waits.
+func (c *conn) trigger() {
+	if c.state == stateLinger {
+		return // it is ending
+	}
+	c.last, c.ended = true, whyTrigger
+	c.unread = c.unread || c.in != nil || c.skip > 0
+	c.keep(nil)
+	c.settle()
+}
+
+// proceed serves the messages in b, keeps what is left of it and sends the
+// answers at once.
+func (c *conn) proceed(b []byte) {
+	n := c.advance(b)
+	c.keep(b[n:])
+	c.send()
+}
+
+// advance serves what b holds, message by message, and returns how many octets
+// that took. It stops at an incomplete message, at the last one, at the end
+// of the session's share of the turn, and at output that the socket refuses.
+func (c *conn) advance(b []byte) (n int) {
+	cfg := &c.l.srv.cfg
+	for served := 0; n < len(b) && !c.last; served++ {
+		if served == cfg.MaxTurnRequests {
+			c.ready = true
+			c.l.ready = append(c.l.ready, c.s.Name())
+			break
+		}
+		used := c.message(b[n:])
+		n += used
+		if used == 0 || len(c.l.resp.out) >= cfg.MaxOutputBytes && !c.send() {
+			break
+		}
+	}
+	return n
+}
+
+// keep moves what is left of the input to the session's buffer, or lets go of
+// that buffer. rest is a part of it already, or of the loop's.
+func (c *conn) keep(rest []byte) {
+	switch {
+	case c.last:
+		c.unread = c.unread || len(rest) > 0
+		c.l.pool.release(&c.in)
+	case len(rest) == 0:
+		c.l.pool.release(&c.in)
+	case c.in == nil:
+		c.in = c.l.pool.keep(rest)
+	case len(rest) < len(c.in.B):
+		c.in.B = append(c.in.B[:0], rest...)
+	}
+}
+
+// send sends the output of the turn and reports whether all of it is gone.
+// The rest is kept, and sent when the socket has room.
+func (c *conn) send() bool {
+	out := c.l.resp.out
+	for len(out) > 0 {
+		n, o, _ := c.l.kernel.Send(c.fd(), out)
+		out = out[n:]
+		if o == again {
+			c.out = c.l.pool.keep(out)
+			break
+		}
+		if o != ok {
+			c.lost(o)
+			break
+		}
+	}
+	c.l.resp.out = emptied(c.l.resp.out)
+	return c.out == nil && !c.last
+}
+
+// emptied returns out for the next turn. One long response shall not be paid
+// for ever after.
+func emptied(out []byte) []byte {
+	if cap(out) > mostKept {
+		return nil
+	}
+	return out[:0]
+}
+
+// flush sends what is left of the output, then goes on with the input.
+func (c *conn) flush() {
+	n, o, _ := c.l.kernel.Send(c.fd(), c.out.B[c.sent:])
+	c.sent += n
+	switch {
+	case o == again:
+		return
+	case o != ok:
+		c.lost(o)
+	case c.sent < len(c.out.B):
+		c.enter(stateFlush)
+		return
+	}
+	c.sent = 0
+	c.l.pool.release(&c.out)
+	c.resume()
+}
+
+// lost notes that no more output gets through: nothing is left to do.
+func (c *conn) lost(o outcome) {
+	c.last, c.unread, c.ended = true, false, whyBroken
+	if o == closed {
+		c.ended = whyPeer
+	}
+}
+
+// settle decides what the connection waits for next. It is the last step of
+// every event: the session may have ended when it returns.
+func (c *conn) settle() {
+	switch {
+	case c.out != nil:
+		c.enter(stateFlush)
+	case c.last:
+		c.finish()
+	case c.ready:
+		c.enter(stateIdle)
+	case c.skip > 0:
+		c.enter(stateDiscard)
+	case c.need > 0:
+		c.enter(stateContent)
+	case c.in != nil:
+		c.enter(stateHead)
+	case c.l.ends != running:
+		c.close(whyStop)
+	case c.fresh:
+		c.enter(stateFresh)
+	default:
+		c.enter(stateIdle)
+	}
+}
+
+// enter puts the connection into a state: watches for what that waits for and
+// sets its deadline. Entering the same state again counts as progress.
+func (c *conn) enter(s state) {
+	row, old := &states[s], &states[c.state]
+	begins := c.want == 0 // the first state of all
+	if row.want != c.want {
+		if err := c.l.kernel.Watch(c.fd(), c.s.Name(), c.want, row.want); err != nil {
+			c.close(whyBroken)
+			return
+		}
+		c.want = row.want
+	}
+	c.state = s
+	if !begins && row.class == old.class && !row.renew {
+		return
+	}
+	if d := c.l.srv.timeouts[row.class]; d >= 0 {
+		c.l.table.Arm(c.s, int(row.class), c.l.now+d)
+	} else {
+		c.l.table.Disarm(c.s)
+	}
+}
+
+// expired ends a state that has lasted too long: with an answer, if a part of
+// a request is here and has had none.
+func (c *conn) expired() {
+	code := states[c.state].expired
+	if code == 0 {
+		c.close(whyExpired)
+		return
+	}
+	c.refuse(code)
+	c.ended = whyExpired
+	c.keep(nil)
+	c.send()
+	c.settle()
+}
+
+// quiet reports whether nothing is in hand and nothing is owed.
+func (c *conn) quiet() bool { return c.state == stateFresh || c.state == stateIdle && !c.ready }
+
+// endQuiet ends a session that is quiet still.
+func (c *conn) endQuiet() {
+	if c.s != nil && c.quiet() {
+		c.close(whyStop)
+	}
+}
+
+// finish ends the session after its last response. If the peer may have more
+// to say, close(2) now would reset the connection, and that can destroy the
+// response on its way: then our side is shut down first, and the peer's input
+// dropped for a while.
+func (c *conn) finish() {
+	if !c.unread {
+		c.close(c.ended)
+		return
+	}
+	c.l.kernel.Shutdown(c.fd())
+	c.skip = c.l.srv.cfg.MaxContentBytes
+	c.enter(stateLinger)
+}
+
+// drain drops what the peer still sends.
+func (c *conn) drain() {
+	n, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
+	c.skip -= n
+	if o != again && (o != ok || c.skip <= 0) {
+		c.close(c.ended)
+	}
+}
+
+// close ends the session. It is the only place where one ends, and nothing of
+// c may be used afterwards.
+func (c *conn) close(w why) {
+	l, s, fd := c.l, c.s, c.fd()
+	// 1. No event may come for a socket that lives on under another descriptor.
+	if c.shared {
+		l.kernel.Unwatch(fd)
+	}
+	// 2. The buffers go back.
+	l.pool.release(&c.in)
+	l.pool.release(&c.out)
+	*c = conn{}
+	l.closed[w]++
+	// 3. The socket goes first: the peer need not wait for a free function.
+	l.kernel.Close(fd)
+	// 4. The context is freed, once.
+	s.Release()
+	// 5. The slot is free: from here on its name is nobody's.
+	l.table.End(s)
+	l.uncount()
+}
+
+func (c *conn) fd() int { return c.s.FD() }

@@ -1,0 +1,115 @@
+package httpd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"moor.example/httpd/parser"
+)
+
+// A Handler answers one request. Its error decides the fate of the session:
+// nil keeps the connection, anything else ends it after what was written.
+// If it has written nothing, the engine answers 500 in its place.
+//
+// It runs on the session's loop, and while it runs that loop serves nobody
+// else: it must not wait. w and r, and every []byte they return, are valid
+// until it returns.
+type Handler func(w *Response, r *Request) error
+
+// A Route says which handler answers which requests.
+// (ESP-IDF: httpd_uri_t.)
+type Route struct {
+	// Method is the request's method, case-sensitive: "GET".
+	Method string
+	// Pattern is the path that is answered: the whole path, octet for octet
+	// as the request has it, without the query.
+	Pattern string
+	// Handler answers.
+	Handler Handler
+	// UserCtx is for the handler: see Request.UserCtx. The engine keeps it and
+	// never looks at it. With several loops it is shared by handlers that run
+	// at the same time.
+	UserCtx any
+}
+
+// ErrRouteExists is the error for a route whose method and pattern are taken.
+var ErrRouteExists = errors.New("httpd: route exists")
+
+// Handle adds a route. It may be called at any time, from any goroutine; the
+// next request sees it. (ESP-IDF: httpd_register_uri_handler.)
+func (srv *Server) Handle(route Route) error { return srv.routes.add(route) }
+
+// routes are the routes of a server in the order of their registration. The
+// loops read a table that never changes; a writer puts a new one in its place.
+type routes struct {
+	mu    sync.Mutex // held by writers
+	table atomic.Pointer[[]*Route]
+}
+
+func (t *routes) load() []*Route {
+	if p := t.table.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (t *routes) add(route Route) error {
+	if err := route.check(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.load()
+	for _, o := range old {
+		if o.Method == route.Method && o.Pattern == route.Pattern {
+			return fmt.Errorf("%w: %s %s", ErrRouteExists, route.Method, route.Pattern)
+		}
+	}
+	table := append(old[:len(old):len(old)], &route)
+	t.table.Store(&table)
+	return nil
+}
+
+func (route *Route) check() error {
+	switch {
+	case !parser.IsToken(route.Method):
+		return fmt.Errorf("httpd: Route.Method %q is no method", route.Method)
+	case route.Pattern != "*" && !strings.HasPrefix(route.Pattern, "/"):
+		return fmt.Errorf("httpd: Route.Pattern %q does not begin with a slash", route.Pattern)
+	case route.Handler == nil:
+		return fmt.Errorf("httpd: Route %s %s has no Handler", route.Method, route.Pattern)
+	}
+	return nil
+}
+
+// find returns the first route for method and path. Without one the code says
+// whether the path is unknown (404) or takes other methods only (405).
+func (t *routes) find(method, path []byte) (*Route, ErrCode) {
+	code := ErrNotFound
+	for _, route := range t.load() {
+		if string(path) != route.Pattern {
+			continue
+		}
+		if string(method) == route.Method {
+			return route, 0
+		}
+		code = ErrMethodNotAllowed
+	}
+	return nil, code
+}
+
+// appendAllow appends the methods that path takes, as the value of an Allow
+// field (RFC 9110 10.2.1).
+func (t *routes) appendAllow(dst, path []byte) []byte {
+	sep := ""
+	for _, route := range t.load() {
+		if string(path) == route.Pattern {
+			dst = append(append(dst, sep...), route.Method...)
+			sep = ", "
+		}
+	}
+	return dst
+}

@@ -1,0 +1,206 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Server is a running engine: a listener, its loops, their sessions and the
+// routes they share. Its methods may be called from any goroutine.
+// (ESP-IDF: httpd_handle_t.)
+type Server struct {
+	cfg      Config
+	timeouts [numClasses]time.Duration
+	addr     address
+	bound    net.Addr
+	routes   routes
+	loops    []*loop
+	sessions atomic.Int64 // open, or about to be
+	full     atomic.Bool  // loop 0 waits for a session to end
+	stopped  atomic.Bool
+	ended    chan struct{} // closed when all loops have ended
+	err      error         // of the loops, once ended
+}
+
+// Start listens on cfg.Addr and serves in the background until Stop, Shutdown
+// or Close. It answers 404 until Handle is called. On systems other than
+// Linux it fails. (ESP-IDF: httpd_start.)
+func Start(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	kernels := make([]kernel, 0, cfg.Loops)
+	for range cfg.Loops {
+		k, err := newKernel()
+		if err != nil {
+			endAll(kernels)
+			return nil, err
+		}
+		kernels = append(kernels, k)
+	}
+	srv, err := newServer(cfg, kernels)
+	if err != nil {
+		endAll(kernels)
+		return nil, err
+	}
+	srv.run()
+	return srv, nil
+}
+
+func endAll(kernels []kernel) {
+	for _, k := range kernels {
+		k.End()
+	}
+}
+
+// newServer makes a server that listens and does not run: one loop per kernel.
+func newServer(cfg Config, kernels []kernel) (*Server, error) {
+	srv := &Server{cfg: cfg, timeouts: cfg.timeouts(), ended: make(chan struct{})}
+	for i, k := range kernels {
+		srv.loops = append(srv.loops, newLoop(srv, i, k))
+	}
+	if cfg.Addr == "" {
+		return srv, nil
+	}
+	var err error
+	if srv.addr, err = parseAddress(cfg.Addr); err != nil {
+		return nil, err
+	}
+	first := srv.loops[0]
+	first.door.fd, srv.bound, err = first.kernel.Listen(srv.addr, cfg.Backlog)
+	if err != nil {
+		return nil, err
+	}
+	first.openDoor()
+	return srv, nil
+}
+
+// run starts the loops. If one fails the others end too.
+func (srv *Server) run() {
+	var group sync.WaitGroup
+	errs := make([]error, len(srv.loops))
+	for i, l := range srv.loops {
+		group.Go(func() {
+			if errs[i] = l.run(); errs[i] != nil {
+				srv.Close()
+			}
+		})
+	}
+	go func() {
+		group.Wait()
+		srv.err = errors.Join(errs...)
+		close(srv.ended)
+	}()
+}
+
+// Addr returns where the server listens, with the port that the system chose
+// for port 0; nil if Config.Addr was empty.
+func (srv *Server) Addr() net.Addr { return srv.bound }
+
+// Adopt serves fd, a connected stream socket, as if it had been accepted. From
+// a nil error on the descriptor is the server's, which closes it. Otherwise it
+// is the caller's still; it may have been made non-blocking.
+func (srv *Server) Adopt(fd int) error {
+	if srv.stopped.Load() {
+		return ErrServerClosed
+	}
+	if err := srv.loops[0].kernel.Adopt(fd); err != nil {
+		return err
+	}
+	if !srv.enter() {
+		return ErrServerFull
+	}
+	l := srv.least()
+	l.load.Add(1)
+	if err := l.work.adopt(socket{fd, true}); err != nil {
+		l.uncount()
+		return err
+	}
+	return nil
+}
+
+// TriggerClose ends a session: after the request that is being served and the
+// output that is waiting. It does nothing if that session has ended, whoever
+// is connected in its place. (ESP-IDF: httpd_sess_trigger_close.)
+func (srv *Server) TriggerClose(id ID) {
+	if id.name.Gen > 0 { // or else it is the zero ID
+		srv.loops[id.loop].work.trigger(id.name)
+	}
+}
+
+// QueueWork runs fn on the server's first loop, between two requests. What it
+// accepts runs exactly once, also when the server ends. It returns
+// ErrQueueFull or ErrServerClosed. (ESP-IDF: httpd_queue_work.)
+func (srv *Server) QueueWork(fn func()) error { return srv.loops[0].work.queue(fn) }
+
+// Stop begins to end the server and does not wait: it stops listening, ends
+// the sessions that are between two requests, and each other one after the
+// response to its request. It may be called from a handler, and more than once.
+func (srv *Server) Stop() { srv.endAs(stopping) }
+
+// Close ends all sessions without waiting for anything. A handler that is
+// running is not interrupted. It may be called from a handler, and more than
+// once.
+func (srv *Server) Close() { srv.endAs(closing) }
+
+func (srv *Server) endAs(e ending) {
+	srv.stopped.Store(true)
+	for _, l := range srv.loops {
+		l.work.end(e)
+	}
+}
+
+// Wait waits until the server has ended: every socket is closed, every
+// context freed. It returns what ended it, if that was neither Stop, Shutdown
+// nor Close. A handler that calls it waits for itself.
+func (srv *Server) Wait() error {
+	<-srv.ended
+	return srv.err
+}
+
+// Shutdown is Stop and Wait. When ctx ends first it calls Close and returns
+// ctx's error, without waiting any longer. (ESP-IDF: httpd_stop.)
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.Stop()
+	select {
+	case <-srv.ended:
+		return srv.err
+	case <-ctx.Done():
+		srv.Close()
+		return ctx.Err()
+	}
+}
+
+// enter takes the place of one more session, if there is room for it.
+func (srv *Server) enter() bool {
+	if srv.sessions.Add(1) <= int64(srv.cfg.MaxSessions) {
+		return true
+	}
+	srv.sessions.Add(-1)
+	return false
+}
+
+// leave gives a place back, and tells the listener if it waits for one.
+func (srv *Server) leave() {
+	srv.sessions.Add(-1)
+	if srv.full.Load() && srv.full.Swap(false) {
+		srv.loops[0].work.openDoor()
+	}
+}
+
+// least returns the loop with the fewest sessions: they live long, so balance
+// now matters more than the rate at which they come.
+func (srv *Server) least() *loop {
+	best := srv.loops[0]
+	for _, l := range srv.loops[1:] {
+		if l.load.Load() < best.load.Load() {
+			best = l
+		}
+	}
+	return best
+}

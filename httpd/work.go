@@ -1,0 +1,165 @@
+package httpd
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"moor.example/httpd/sess"
+)
+
+// Errors of what other goroutines ask of a server.
+var (
+	// ErrServerClosed says that the server is ending, or has ended.
+	ErrServerClosed = errors.New("httpd: server closed")
+	// ErrQueueFull says that Config.MaxWork functions are waiting already.
+	ErrQueueFull = errors.New("httpd: work queue full")
+	// ErrServerFull says that Config.MaxSessions sessions are open.
+	ErrServerFull = errors.New("httpd: no room for another session")
+)
+
+// work is the door through which other goroutines reach a loop: what they put
+// in the loop takes over as a whole, once a turn. The users' list is bounded.
+// The engine's own entries never fail, for there is at most one per slot.
+type work struct {
+	pending atomic.Bool // todo is not empty: the loop looks here, without the lock
+	kernel  kernel
+	max     int // functions in todo
+
+	mu     sync.Mutex
+	todo   batch
+	spare  batch   // an empty one, for its memory
+	place  []int32 // by slot: 1 + where in todo.triggers its session is; 0: it is not
+	closed bool
+}
+
+// A batch is what a loop has been asked to do.
+type batch struct {
+	ending   ending
+	door     bool        // there is room for a connection again
+	adopted  []socket    // to open sessions on: counted, so within MaxSessions
+	triggers []sess.Name // sessions to end, one per slot
+	funcs    []func()
+}
+
+// A socket is a connected descriptor on its way to its loop.
+type socket struct {
+	fd     int
+	shared bool // it may have another descriptor
+}
+
+// put changes what is to be done and wakes the loop. It returns change's
+// error, or ErrServerClosed once the loop has ended.
+func (w *work) put(change func(todo *batch) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return ErrServerClosed
+	}
+	if err := change(&w.todo); err != nil {
+		return err
+	}
+	if !w.pending.Swap(true) {
+		w.kernel.Wake()
+	}
+	return nil
+}
+
+func (w *work) adopt(s socket) error {
+	return w.put(func(todo *batch) error {
+		todo.adopted = append(todo.adopted, s)
+		return nil
+	})
+}
+
+// trigger asks for the end of a session. Of two names with one slot the
+// session of the older one has ended, and its entry becomes the newer's.
+func (w *work) trigger(name sess.Name) error {
+	return w.put(func(todo *batch) error {
+		switch at := w.place[name.Slot]; {
+		case at == 0:
+			todo.triggers = append(todo.triggers, name)
+			w.place[name.Slot] = int32(len(todo.triggers))
+		case name.Gen-todo.triggers[at-1].Gen > 0:
+			todo.triggers[at-1] = name
+		}
+		return nil
+	})
+}
+
+func (w *work) queue(fn func()) error {
+	return w.put(func(todo *batch) error {
+		if len(todo.funcs) >= w.max {
+			return ErrQueueFull
+		}
+		todo.funcs = append(todo.funcs, fn)
+		return nil
+	})
+}
+
+func (w *work) openDoor() {
+	w.put(func(todo *batch) error { todo.door = true; return nil })
+}
+
+func (w *work) end(e ending) {
+	w.put(func(todo *batch) error { todo.ending = max(todo.ending, e); return nil })
+}
+
+// take returns what is to be done, and leaves the list empty. The batch must
+// come back through done.
+func (w *work) take() batch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.todo
+	w.todo, w.spare = w.spare, batch{}
+	for _, name := range b.triggers {
+		w.place[name.Slot] = 0
+	}
+	w.pending.Store(false)
+	return b
+}
+
+// done gives back the memory of a batch.
+func (w *work) done(b batch) {
+	clear(b.funcs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], funcs: b.funcs[:0]}
+}
+
+// close lets nothing more in.
+func (w *work) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+}
+
+// runWork does what other goroutines have asked for. What the functions ask
+// for in turn is done in the next one.
+func (l *loop) runWork() {
+	if !l.work.pending.Load() {
+		return
+	}
+	b := l.work.take()
+	for _, s := range b.adopted {
+		l.open(s)
+	}
+	for _, name := range b.triggers {
+		if s := l.table.Lookup(name); s != nil { // nil: it has ended by itself
+			l.connOf(s).trigger()
+		}
+	}
+	for _, fn := range b.funcs {
+		fn()
+	}
+	if b.door {
+		l.openDoor()
+	}
+	switch {
+	case b.ending == stopping && l.ends == running:
+		l.stop()
+	case b.ending == closing:
+		l.abort()
+	}
+	l.work.done(b)
+}
