@@ -1,0 +1,44 @@
+// Package httpd is an HTTP/1.1 engine for Linux whose sessions are moored to
+// their sockets.
+//
+// # Sessions
+//
+// A [Session] is the server's side of one connection. It begins when the
+// connection is accepted, serves one request after the other, and ends when
+// the socket is closed. It has room for one value of the application, its
+// context, and for the function that frees it: [Session.SetCtx]. The function
+// runs exactly once, after the socket is closed, or after the handler that put
+// another context in its place.
+//
+// Code that outlives a handler keeps a session's [ID], never a *Session: an ID
+// names that session only, whoever is connected in its place later.
+//
+// # Requests
+//
+// A [Handler] is called when the request's head and content are complete. It
+// answers with [Response.Send], or a relative of it, once. Its error decides
+// whether the connection goes on. The [Request], the [Response] and every
+// []byte that comes from them are valid until it returns; strings are copies.
+//
+// What breaks the protocol never reaches a handler. It is answered with an
+// [ErrCode] and the connection ends, because nobody knows where the next
+// request would begin. A well-formed request without a route is answered 404
+// or 405 and the connection goes on.
+//
+// # Threads
+//
+// A loop is one goroutine that owns an epoll instance and the sessions on it.
+// Handlers and free functions run on their session's loop, one at a time, and
+// must not wait: while one runs, that loop serves nobody else. There is one
+// loop unless [Config.Loops] says otherwise, so by default handlers need no
+// lock for what they share.
+//
+// The methods of [Server] may be called from any goroutine. Only [Server.Wait]
+// and [Server.Shutdown] wait, and so are not for a handler. Everything else is
+// for the loop: [Server.QueueWork] brings a function there.
+//
+// # Limits
+//
+// Every buffer, queue, count and wait has a limit in [Config]. A connection
+// between two requests holds no buffer.
+package httpd
