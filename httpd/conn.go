@@ -10,18 +10,12 @@ import (
 // A conn is the I/O side of a session: what is in hand of its input and
 // output. An idle one holds no buffer.
 type conn struct {
-	l    *loop
-	s    *sess.Session              // nil: the slot is free
-	in   *bytebufferpool.ByteBuffer // input not served yet, from the begin of a message; nil: none
-	out  *bytebufferpool.ByteBuffer // output that the socket refused; nil: none
-	sent int                        // octets of out that are gone
-	need int                        // octets of the message in hand once its content is complete; 0: not known yet
-	skip int                        // octets of input to be dropped unread
-
-	guard parser.Guard // of the incomplete head in hand
+	l     *loop
+	s     *sess.Session // nil: the slot is free
+	in    input
+	out   output
 	state state
 	want  interest // what the descriptor is watched for; 0: not yet
-	empty uint8    // octets of empty lines before the request-line
 	ended why      // if last: the reason
 
 	fresh  bool // no request has been served
@@ -29,6 +23,22 @@ type conn struct {
 	last   bool // no further request is served; the session ends after out
 	unread bool // if last: the peer may have more to say
 	shared bool // the socket may have another descriptor
+}
+
+// An input is what has been received and not yet served. It begins with the
+// begin of a message.
+type input struct {
+	buf   *bytebufferpool.ByteBuffer // nil: nothing is in hand
+	need  int                        // octets of the message once its content is complete; 0: not known yet
+	skip  int                        // octets to be dropped before the next message
+	empty uint8                      // octets of empty lines before the request-line
+	guard parser.Guard               // of an incomplete head
+}
+
+// An output is what the socket refused.
+type output struct {
+	buf  *bytebufferpool.ByteBuffer // nil: nothing
+	sent int                        // octets of it that are gone
 }
 
 // serve answers one event of the descriptor.
@@ -46,8 +56,8 @@ func (c *conn) serve(ready interest) {
 // receive takes what the socket has, once, and serves it.
 func (c *conn) receive() {
 	b := c.l.in
-	if c.in != nil {
-		b = room(c.in, c.limit())
+	if c.in.buf != nil {
+		b = room(c.in.buf, c.limit())
 	}
 	n, o, _ := c.l.kernel.Recv(c.fd(), b)
 	switch o {
@@ -62,9 +72,9 @@ func (c *conn) receive() {
 		return
 	}
 	c.unread = n == len(b) // a full buffer: there may be more
-	if c.in != nil {
-		c.in.B = c.in.B[:len(c.in.B)+n]
-		c.proceed(c.in.B)
+	if c.in.buf != nil {
+		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
+		c.proceed(c.in.buf.B)
 	} else {
 		c.proceed(b[:n])
 	}
@@ -74,8 +84,8 @@ func (c *conn) receive() {
 // limit is how long the message in hand can become. A head that is longer
 // than this is refused by the parser.
 func (c *conn) limit() int {
-	if c.need > 0 {
-		return c.need
+	if c.in.need > 0 {
+		return c.in.need
 	}
 	return c.l.srv.cfg.MaxHeadBytes + 1
 }
@@ -83,8 +93,8 @@ func (c *conn) limit() int {
 // resume goes on with the octets in hand.
 func (c *conn) resume() {
 	c.ready = false
-	if c.in != nil && c.out == nil && !c.last {
-		c.proceed(c.in.B)
+	if c.in.buf != nil && c.out.buf == nil && !c.last {
+		c.proceed(c.in.buf.B)
 	}
 	c.settle()
 }
@@ -95,7 +105,7 @@ func (c *conn) trigger() {
 		return // it is ending
 	}
 	c.last, c.ended = true, whyTrigger
-	c.unread = c.unread || c.in != nil || c.skip > 0
+	c.unread = c.unread || c.in.buf != nil || c.in.skip > 0
 	c.keep(nil)
 	c.settle()
 }
@@ -121,7 +131,7 @@ func (c *conn) advance(b []byte) (n int) {
 		}
 		used := c.message(b[n:])
 		n += used
-		if used == 0 || len(c.l.resp.out) >= cfg.MaxOutputBytes && !c.send() {
+		if used == 0 || len(c.l.x.w.out) >= cfg.MaxOutputBytes && !c.send() {
 			break
 		}
 	}
@@ -134,25 +144,25 @@ func (c *conn) keep(rest []byte) {
 	switch {
 	case c.last:
 		c.unread = c.unread || len(rest) > 0
-		c.l.pool.release(&c.in)
+		c.l.pool.release(&c.in.buf)
 	case len(rest) == 0:
-		c.l.pool.release(&c.in)
-	case c.in == nil:
-		c.in = c.l.pool.keep(rest)
-	case len(rest) < len(c.in.B):
-		c.in.B = append(c.in.B[:0], rest...)
+		c.l.pool.release(&c.in.buf)
+	case c.in.buf == nil:
+		c.in.buf = c.l.pool.keep(rest)
+	case len(rest) < len(c.in.buf.B):
+		c.in.buf.B = append(c.in.buf.B[:0], rest...)
 	}
 }
 
 // send sends the output of the turn and reports whether all of it is gone.
 // The rest is kept, and sent when the socket has room.
 func (c *conn) send() bool {
-	out := c.l.resp.out
+	out := c.l.x.w.out
 	for len(out) > 0 {
 		n, o, _ := c.l.kernel.Send(c.fd(), out)
 		out = out[n:]
 		if o == again {
-			c.out = c.l.pool.keep(out)
+			c.out.buf = c.l.pool.keep(out)
 			break
 		}
 		if o != ok {
@@ -160,8 +170,8 @@ func (c *conn) send() bool {
 			break
 		}
 	}
-	c.l.resp.out = emptied(c.l.resp.out)
-	return c.out == nil && !c.last
+	c.l.x.w.out = emptied(c.l.x.w.out)
+	return c.out.buf == nil && !c.last
 }
 
 // emptied returns out for the next turn. One long response shall not be paid
@@ -175,19 +185,19 @@ func emptied(out []byte) []byte {
 
 // flush sends what is left of the output, then goes on with the input.
 func (c *conn) flush() {
-	n, o, _ := c.l.kernel.Send(c.fd(), c.out.B[c.sent:])
-	c.sent += n
+	n, o, _ := c.l.kernel.Send(c.fd(), c.out.buf.B[c.out.sent:])
+	c.out.sent += n
 	switch {
 	case o == again:
 		return
 	case o != ok:
 		c.lost(o)
-	case c.sent < len(c.out.B):
+	case c.out.sent < len(c.out.buf.B):
 		c.enter(stateFlush)
 		return
 	}
-	c.sent = 0
-	c.l.pool.release(&c.out)
+	c.out.sent = 0
+	c.l.pool.release(&c.out.buf)
 	c.resume()
 }
 
@@ -203,17 +213,17 @@ func (c *conn) lost(o outcome) {
 // every event: the session may have ended when it returns.
 func (c *conn) settle() {
 	switch {
-	case c.out != nil:
+	case c.out.buf != nil:
 		c.enter(stateFlush)
 	case c.last:
 		c.finish()
 	case c.ready:
 		c.enter(stateIdle)
-	case c.skip > 0:
+	case c.in.skip > 0:
 		c.enter(stateDiscard)
-	case c.need > 0:
+	case c.in.need > 0:
 		c.enter(stateContent)
-	case c.in != nil:
+	case c.in.buf != nil:
 		c.enter(stateHead)
 	case c.l.ends != running:
 		c.close(whyStop)
@@ -255,7 +265,7 @@ func (c *conn) expired() {
 		c.close(whyExpired)
 		return
 	}
-	c.refuse(code)
+	c.l.x.refuse(c, code)
 	c.ended = whyExpired
 	c.keep(nil)
 	c.send()
@@ -263,13 +273,8 @@ func (c *conn) expired() {
 }
 
 // quiet reports whether nothing is in hand and nothing is owed.
-func (c *conn) quiet() bool { return c.state == stateFresh || c.state == stateIdle && !c.ready }
-
-// endQuiet ends a session that is quiet still.
-func (c *conn) endQuiet() {
-	if c.s != nil && c.quiet() {
-		c.close(whyStop)
-	}
+func (c *conn) quiet() bool {
+	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
 }
 
 // finish ends the session after its last response. If the peer may have more
@@ -282,15 +287,15 @@ func (c *conn) finish() {
 		return
 	}
 	c.l.kernel.Shutdown(c.fd())
-	c.skip = c.l.srv.cfg.MaxContentBytes
+	c.in.skip = c.l.srv.cfg.MaxContentBytes
 	c.enter(stateLinger)
 }
 
 // drain drops what the peer still sends.
 func (c *conn) drain() {
 	n, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
-	c.skip -= n
-	if o != again && (o != ok || c.skip <= 0) {
+	c.in.skip -= n
+	if o != again && (o != ok || c.in.skip <= 0) {
 		c.close(c.ended)
 	}
 }
@@ -304,8 +309,8 @@ func (c *conn) close(w why) {
 		l.kernel.Unwatch(fd)
 	}
 	// 2. The buffers go back.
-	l.pool.release(&c.in)
-	l.pool.release(&c.out)
+	l.pool.release(&c.in.buf)
+	l.pool.release(&c.out.buf)
 	*c = conn{}
 	l.closed[w]++
 	// 3. The socket goes first: the peer need not wait for a free function.

@@ -25,10 +25,9 @@ type loop struct {
 	table *sess.Table
 	conns [][]conn // same index as the slots, in blocks that never move
 	ready []sess.Name
-	in    []byte  // what a recv is given where no session buffer is in use
-	pool  buffers // of session buffers
-	req   Request // of the handler that is running: a loop runs one at a time
-	resp  Response
+	in    []byte    // what a recv is given where no session buffer is in use
+	pool  buffers   // of session buffers
+	x     *exchange // the one in progress: a loop runs one handler at a time
 
 	door door         // to the listening descriptor: loop 0's alone
 	work work         // what other goroutines want of this loop
@@ -60,8 +59,7 @@ func newLoop(srv *Server, index int, k kernel) *loop {
 	l.door.fd = -1
 	l.work.kernel, l.work.max = k, srv.cfg.MaxWork
 	l.work.place = make([]int32, srv.cfg.MaxSessions)
-	l.req.head = srv.cfg.newHead()
-	l.resp.date = &date{kernel: k, now: l.now}
+	l.x = newExchange(&srv.cfg, &date{kernel: k, now: l.now})
 	return l
 }
 
@@ -86,7 +84,7 @@ func (l *loop) turn() error {
 		return err
 	}
 	l.now = l.kernel.Now()
-	l.resp.date.now = l.now
+	l.x.w.date.now = l.now
 	for i := range n {
 		l.dispatch(l.kernel.Event(i))
 	}
@@ -187,7 +185,9 @@ func (l *loop) stop() {
 	for s := range l.table.All() {
 		if c := l.connOf(s); c.quiet() {
 			c.receive()
-			c.endQuiet()
+			if c.quiet() { // still
+				c.close(whyStop)
+			}
 		}
 	}
 }

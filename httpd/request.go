@@ -17,6 +17,19 @@ type Request struct {
 	session Session
 }
 
+// judge applies the rules that take more than one line of the head to see.
+func (r *Request) judge(head []byte) (err error) {
+	r.message, r.content = head, len(head)
+	if r.body, err = parser.Framing(&r.head, head); err != nil {
+		return err
+	}
+	if err = parser.CheckHost(&r.head, head); err != nil {
+		return err
+	}
+	r.target, err = parser.SplitTarget(&r.head, head)
+	return err
+}
+
 // Method returns the method: "GET". It is case-sensitive.
 func (r *Request) Method() string { return r.route.Method }
 

@@ -124,6 +124,15 @@ func (w *Response) SendErr(code ErrCode, message string) error {
 	return send(w, message)
 }
 
+// instead answers with an error response where the handler's own could not be
+// sent. What was set for that is forgotten.
+func (w *Response) instead(code ErrCode) {
+	closes, bare := w.close, w.bare
+	w.reset()
+	w.close, w.bare = closes, bare
+	w.SendErr(code, "")
+}
+
 func send[T []byte | string](w *Response, content T) error {
 	switch {
 	case w.sent:
