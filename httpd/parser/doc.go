@@ -1,0 +1,30 @@
+// Package parser reads the head of an HTTP/1.1 request (RFC 9112) from memory.
+//
+// It is pure: octets go in, values and offsets come out. It does no I/O, reads
+// no clock, allocates nothing, and keeps nothing but what the caller hands it:
+// a [Head], which describes one parsed head, and a [Guard], which remembers
+// how much of an unfinished one was looked at.
+//
+// # Outcomes
+//
+// [Head.Parse] has three: the head is n octets long; more octets are needed
+// ([ErrPartial]); or the head is refused, and the [Error] says why. There is no
+// leniency to switch on: what the grammar has not is refused, since two readers
+// that guess differently are what request smuggling is made of.
+//
+// The outcome depends on the octets alone, never on how they were cut on their
+// way here. These rules make it so:
+//
+//   - Lines are judged in order, each when its LF is in.
+//   - A control octet other than HTAB, a CR without LF and an LF without CR
+//     are refused at once, before the grammar of their line is looked at.
+//   - A limit is a position in the head; octets beyond it are not looked at.
+//
+// # After the head
+//
+// The other functions answer one question each about a parsed head: [Framing]
+// how long its body is, [CheckHost] whether it names one host, [SplitTarget]
+// what it asks for, [Persistent] whether another request may follow. They are
+// apart from Parse so that the caller decides their order, and take the octets
+// again, because a Head holds offsets: the buffer may have moved meanwhile.
+package parser

@@ -1,0 +1,77 @@
+package parser
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestDripIsLinear feeds a long head octet by octet and adds up what each call
+// looks at: the octets behind the guard's seen, the lines that they complete,
+// and at the end the whole head once.
+func TestDripIsLinear(t *testing.T) {
+	for _, in := range []string{
+		"GET /" + strings.Repeat("a", 8000) + " HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.1\r\n" + strings.Repeat("Name: value\r\n", 1000) + "\r\n",
+		"GET / HTTP/1.1\r\nCookie: " + strings.Repeat("c", 10000) + "\r\n\r\n",
+		"GET / HTTP/1.1\r\n" + strings.Repeat("A:\r\n", 3000) + "\r\n",
+	} {
+		h := Head{MaxTarget: 8192, MaxHead: 16384, Fields: make([]Field, 0, 3000)}
+		var g Guard
+		b, scanned := []byte(in), 0
+		for end := range len(b) {
+			before := g
+			if _, err := h.Parse(b[:end], &g); err != ErrPartial {
+				t.Fatalf("%.20q up to %d: %v", in, end, err)
+			}
+			if lag := end - int(g.seen); lag > 1 {
+				t.Fatalf("%.20q: %d octets of %d will be looked at again", in, lag, end)
+			}
+			scanned += end - int(before.seen)
+			scanned += int(g.line - before.line) // to judge the lines that are in now
+		}
+		scanned += len(b) - int(g.seen)
+		n, err := h.Parse(b, &g)
+		if err != nil || n != len(b) {
+			t.Fatalf("%.20q: %d, %v", in, n, err)
+		}
+		scanned += n // the whole head, once
+		ratio := float64(scanned) / float64(len(b))
+		t.Logf("%.20q: %.2f octets looked at for each one received", in, ratio)
+		if ratio > 4 {
+			t.Errorf("%.20q: %.2f octets looked at for each one received", in, ratio)
+		}
+	}
+}
+
+// TestGuardOfAnotherBuffer hands Parse a guard that has seen more than there
+// is, against its contract: it must start afresh and not panic.
+func TestGuardOfAnotherBuffer(t *testing.T) {
+	h := Head{MaxTarget: 64, MaxHead: 512, Fields: make([]Field, 0, 8)}
+	g := Guard{line: 40, seen: 50, fields: 20}
+	if n, err := h.Parse([]byte("GET / HTTP/1.1\r\n\r\n"), &g); n != 18 || err != nil || g != (Guard{}) {
+		t.Errorf("got %d, %v and %v", n, err, g)
+	}
+}
+
+// TestOctets spells out the classes of every octet once more, by their ABNF.
+func TestOctets(t *testing.T) {
+	for i := range 256 {
+		c := byte(i)
+		alpha := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		num := '0' <= c && c <= '9'
+		delims := c != 0 && strings.IndexByte("!$&'()*+,;=", c) >= 0
+		for class, want := range map[class]bool{
+			tchar:   alpha || num || c > ' ' && c < 0x7f && strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) < 0,
+			text:    c == 0x09 || 0x20 <= c && c <= 0x7e || c >= 0x80,
+			uri:     alpha || num || delims || c != 0 && strings.IndexByte("-._~:/?[]@", c) >= 0,
+			regname: alpha || num || delims || c != 0 && strings.IndexByte("-._~", c) >= 0,
+			ows:     c == 0x20 || c == 0x09,
+			digit:   num,
+			hexdig:  num || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F',
+		} {
+			if is(c, class) != want {
+				t.Errorf("octet %#02x is in class %#x: %v", c, class, !want)
+			}
+		}
+	}
+}
