@@ -1,0 +1,9 @@
+// Package fuzz holds the fuzz targets of moor, each in a file of its own and
+// each with one property that it checks:
+//
+//	go test -fuzz=FuzzHead ./fuzz
+//
+// An ordinary go test runs the seeds, which are in the targets themselves and
+// in testdata/fuzz. What fuzzing found is a row of the table tests of the
+// package where it was found.
+package fuzz
