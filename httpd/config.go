@@ -77,6 +77,7 @@ const (
 	mostSessions        = 1 << 16 // by default
 	mostBytes           = 1 << 30 // of anything that is held in one buffer
 	mostFields          = 1 << 12
+	mostTime            = time.Duration(1 << 62) // a deadline is a sum, which shall not overflow
 )
 
 // withDefaults returns c with every zero replaced, or says what is wrong.
@@ -143,6 +144,7 @@ func (c *Config) durations() {
 		if *v.value == 0 {
 			*v.value = v.def
 		}
+		*v.value = min(*v.value, mostTime)
 	}
 }
 

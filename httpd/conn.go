@@ -90,18 +90,19 @@ func (c *conn) limit() int {
 	return c.l.srv.cfg.MaxHeadBytes + 1
 }
 
-// resume goes on with the octets in hand.
+// resume goes on with the octets in hand, unless output is in their way or the
+// session is ending.
 func (c *conn) resume() {
 	c.ready = false
-	if c.in.buf != nil && c.out.buf == nil && !c.last {
+	if c.out.buf == nil && !c.last {
 		c.proceed(c.in.buf.B)
+		c.settle()
 	}
-	c.settle()
 }
 
 // trigger ends the session after the output that waits.
 func (c *conn) trigger() {
-	if c.state == stateLinger {
+	if c.last {
 		return // it is ending
 	}
 	c.last, c.ended = true, whyTrigger
@@ -163,6 +164,7 @@ func (c *conn) send() bool {
 		out = out[n:]
 		if o == again {
 			c.out.buf = c.l.pool.keep(out)
+			c.unread = true // nobody looks until it is gone
 			break
 		}
 		if o != ok {
@@ -198,12 +200,15 @@ func (c *conn) flush() {
 	}
 	c.out.sent = 0
 	c.l.pool.release(&c.out.buf)
-	c.resume()
+	if c.in.buf != nil && !c.ready && !c.last { // or else it has its turn later, or never
+		c.proceed(c.in.buf.B)
+	}
+	c.settle()
 }
 
 // lost notes that no more output gets through: nothing is left to do.
 func (c *conn) lost(o outcome) {
-	c.last, c.unread, c.ended = true, false, whyBroken
+	c.last, c.ended = true, whyBroken
 	if o == closed {
 		c.ended = whyPeer
 	}
@@ -226,7 +231,8 @@ func (c *conn) settle() {
 	case c.in.buf != nil:
 		c.enter(stateHead)
 	case c.l.ends != running:
-		c.close(whyStop)
+		c.last, c.ended = true, whyStop
+		c.finish()
 	case c.fresh:
 		c.enter(stateFresh)
 	default:
@@ -262,7 +268,10 @@ func (c *conn) enter(s state) {
 func (c *conn) expired() {
 	code := states[c.state].expired
 	if code == 0 {
-		c.close(whyExpired)
+		if c.state != stateLinger { // that ends for the reason for which it began
+			c.ended = whyExpired
+		}
+		c.close(c.ended)
 		return
 	}
 	c.l.x.refuse(c, code)
@@ -277,12 +286,12 @@ func (c *conn) quiet() bool {
 	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
 }
 
-// finish ends the session after its last response. If the peer may have more
-// to say, close(2) now would reset the connection, and that can destroy the
-// response on its way: then our side is shut down first, and the peer's input
-// dropped for a while.
+// finish ends the session after its last response. If the peer is there and
+// may have more to say, close(2) now would reset the connection, and that can
+// destroy the response on its way: then our side is shut down first, and the
+// peer's input dropped for a while.
 func (c *conn) finish() {
-	if !c.unread {
+	if !c.unread || c.ended == whyPeer || c.ended == whyBroken {
 		c.close(c.ended)
 		return
 	}

@@ -241,7 +241,7 @@ func (k *epoll) Listen(a address, backlog int) (fd int, bound net.Addr, err erro
 	if a.anyIP() && errors.Is(err, unix.EAFNOSUPPORT) { // a system without IPv6
 		fd, err = bind(unix.AF_INET, &unix.SockaddrInet4{Port: a.port})
 	}
-	if a.path != "" && errors.Is(err, unix.EADDRINUSE) && abandoned(sa) {
+	if a.path != "" && errors.Is(err, unix.EADDRINUSE) && abandoned(a.path, sa) {
 		os.Remove(a.path)
 		fd, err = bind(family, sa)
 	}
@@ -255,11 +255,13 @@ func (k *epoll) Listen(a address, backlog int) (fd int, bound net.Addr, err erro
 	return fd, boundAddr(fd, a), nil
 }
 
+// Unlisten removes the file first: once the socket is closed, another server
+// may put its own there.
 func (k *epoll) Unlisten(fd int, a address) {
-	unix.Close(fd)
 	if a.path != "" && a.path[0] != '@' {
 		os.Remove(a.path)
 	}
+	unix.Close(fd)
 }
 
 func bind(family int, sa unix.Sockaddr) (fd int, err error) {
@@ -279,8 +281,13 @@ func bind(family int, sa unix.Sockaddr) (fd int, err error) {
 	return fd, nil
 }
 
-// abandoned reports whether nobody listens on a socket file any more.
-func abandoned(sa unix.Sockaddr) bool {
+// abandoned reports whether path is a socket file on which nobody listens any
+// more. A file of another kind refuses connections too, but is somebody's.
+func abandoned(path string, sa unix.Sockaddr) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != os.ModeSocket {
+		return false
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return false

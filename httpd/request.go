@@ -40,8 +40,12 @@ func (r *Request) Target() string { return string(r.head.Target.Of(r.message)) }
 // Path returns the path of the request-target, undecoded.
 func (r *Request) Path() string { return string(r.path()) }
 
-// path is "/" for a request-target such as http://host, which has no path.
+// path is "/" for a request-target such as http://host, which has no path, and
+// the request-target itself for "*" and for the host:port of CONNECT.
 func (r *Request) path() []byte {
+	if r.target.Form == parser.AsteriskForm || r.target.Form == parser.AuthorityForm {
+		return r.head.Target.Of(r.message)
+	}
 	if p := r.target.Path.Of(r.message); len(p) > 0 {
 		return p
 	}

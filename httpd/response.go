@@ -31,7 +31,8 @@ var (
 // that the handler passes needs to live on.
 type Response struct {
 	out     []byte // all output of the turn: earlier responses, then this one
-	headEnd int    // where in out the empty line of this one's head is
+	connAt  int    // where in out the Connection field of this one's head is, or can be
+	headEnd int    // where in out the empty line is that follows it
 	date    *date
 	status  int
 	ctype   string
@@ -106,10 +107,26 @@ func (w *Response) fail(err error) {
 //
 // It returns an error, and writes nothing, if the request was answered before
 // or something that was set is not valid.
-func (w *Response) Send(content []byte) error { return send(w, content) }
+func (w *Response) Send(content []byte) error {
+	if err := w.begin(len(content)); err != nil {
+		return err
+	}
+	if w.carries() {
+		w.out = append(w.out, content...)
+	}
+	return nil
+}
 
 // SendString is Send for a string. (ESP-IDF: httpd_resp_sendstr.)
-func (w *Response) SendString(content string) error { return send(w, content) }
+func (w *Response) SendString(content string) error {
+	if err := w.begin(len(content)); err != nil {
+		return err
+	}
+	if w.carries() {
+		w.out = append(w.out, content...)
+	}
+	return nil
+}
 
 // SendErr answers the request with an error response: the status, and
 // message as text, or the engine's sentence for code if message is empty. It
@@ -121,7 +138,7 @@ func (w *Response) SendErr(code ErrCode, message string) error {
 	if message == "" {
 		message = code.body()
 	}
-	return send(w, message)
+	return w.SendString(message)
 }
 
 // instead answers with an error response where the handler's own could not be
@@ -133,7 +150,10 @@ func (w *Response) instead(code ErrCode) {
 	w.SendErr(code, "")
 }
 
-func send[T []byte | string](w *Response, content T) error {
+// begin writes the head of a response whose content has length octets. Send
+// and SendString append the content themselves: in a function they share, its
+// type would be a parameter, and a buffer on the handler's stack would escape.
+func (w *Response) begin(length int) error {
 	switch {
 	case w.sent:
 		return ErrSent
@@ -141,12 +161,12 @@ func send[T []byte | string](w *Response, content T) error {
 		return w.err
 	}
 	w.sent = true
-	w.head(len(content))
-	if !w.bare && w.hasContent() {
-		w.out = append(w.out, content...)
-	}
+	w.head(length)
 	return nil
 }
+
+// carries reports whether the content follows the head.
+func (w *Response) carries() bool { return !w.bare && w.hasContent() }
 
 // hasContent: a 204 or 304 response ends with its head (RFC 9112 6.3).
 func (w *Response) hasContent() bool { return w.status != 204 && w.status != 304 }
@@ -162,13 +182,14 @@ func (w *Response) head(length int) {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(length), 10), "\r\n"...)
 	}
+	b = append(b, w.fields...)
+	w.connAt = len(b)
 	switch {
 	case w.close:
 		b = append(b, closeLine...)
 	case w.persist:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
-	b = append(b, w.fields...)
 	w.headEnd = len(b)
 	w.out = append(b, "\r\n"...)
 }
@@ -180,6 +201,6 @@ const closeLine = "Connection: close\r\n"
 func (w *Response) announceClose() {
 	if !w.close {
 		w.close = true
-		w.out = slices.Insert(w.out, w.headEnd, []byte(closeLine)...)
+		w.out = slices.Replace(w.out, w.connAt, w.headEnd, []byte(closeLine)...)
 	}
 }

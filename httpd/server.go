@@ -176,12 +176,15 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// enter takes the place of one more session, if there is room for it.
+// enter takes the place of one more session, if there is room for it. It never
+// counts one that is not there: the listener could take that for a session
+// whose end it will be told of.
 func (srv *Server) enter() bool {
-	if srv.sessions.Add(1) <= int64(srv.cfg.MaxSessions) {
-		return true
+	for n := srv.sessions.Load(); n < int64(srv.cfg.MaxSessions); n = srv.sessions.Load() {
+		if srv.sessions.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	srv.sessions.Add(-1)
 	return false
 }
 

@@ -39,7 +39,8 @@ func (s *Session) Ctx() any { return s.c.s.Ctx() }
 // life; free may be nil. The session calls free(ctx) exactly once: after the
 // socket is closed, whatever closed it, or, if another context takes its
 // place, after the handler that replaced it has returned. nil is no context.
-// free runs on the session's loop and must not block.
+// free runs on the session's loop and must not block; a context that it sets
+// itself is not taken.
 // (ESP-IDF: httpd_sess_set_ctx, req->sess_ctx with req->free_ctx.)
 func (s *Session) SetCtx(ctx any, free func(any)) { s.c.s.SetCtx(ctx, free) }
 
