@@ -3,6 +3,11 @@
 //
 //	go test -fuzz=FuzzHead ./fuzz
 //
+// TestDifferential is no target but a run of requests made at random, which
+// net/http reads too; its log has the counts:
+//
+//	go test -v -run=TestDifferential ./fuzz -differential.count=1000000
+//
 // An ordinary go test runs the seeds, which are in the targets themselves and
 // in testdata/fuzz. What fuzzing found is a row of the table tests of the
 // package where it was found.

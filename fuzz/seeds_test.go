@@ -42,10 +42,13 @@ func parse(b []byte) (h *parser.Head, n int, err error) {
 	return h, n, err
 }
 
-// values returns the values of all fields, by canonical name, in their order.
-func values(h *parser.Head, b []byte) map[string][]string {
+// values returns the values of all fields of a head: see fieldValues.
+func values(h *parser.Head, b []byte) map[string][]string { return fieldValues(h.Fields, b) }
+
+// fieldValues returns the values of fields, by canonical name, in their order.
+func fieldValues(fields []parser.Field, b []byte) map[string][]string {
 	m := map[string][]string{}
-	for _, f := range h.Fields {
+	for _, f := range fields {
 		name := textproto.CanonicalMIMEHeaderKey(string(f.Name.Of(b)))
 		m[name] = append(m[name], string(f.Value.Of(b)))
 	}

@@ -17,6 +17,10 @@ func TestAllocs(t *testing.T) {
 	h, refused := newHead(), newHead()
 	var g parser.Guard
 	buf := make([]byte, 0, 64)
+	body, spoilt := "5;a=\"b\"\r\nhello\r\n0\r\n", make([]byte, 0, 64)
+	lim, c := parser.ChunkLimits{Content: 5, Extensions: 6}, new(parser.Chunks)
+	section := []byte("A: b\r\nC: d\r\n\r\n")
+	tr := parser.Trailer{Max: 64, Fields: make([]parser.Field, 0, 4)}
 	for name, f := range map[string]func(){
 		"Parse":            func() { h.Parse(good, &g) },
 		"Parse, twice":     func() { h.Parse(good[:40], &g); h.Parse(good, &g) },
@@ -35,6 +39,12 @@ func TestAllocs(t *testing.T) {
 		"NextPair":         func() { parser.NextPair(query) },
 		"QueryValue":       func() { parser.QueryValue(query, "b") },
 		"AppendUnescaped":  func() { parser.AppendUnescaped(buf, escaped); parser.AppendUnescapedQuery(buf, escaped) },
+		"Decode":           func() { c.Decode(append(spoilt, body...), &lim); c.Left() },
+		"Decode, twice":    func() { c.Decode(append(spoilt, body[:4]...), &lim); c.Decode(append(spoilt, body[4:]...), &lim) },
+		"Decode, refused":  func() { c.Decode(append(spoilt, "6\r\n"...), &lim) },
+		"Trailer":          func() { tr.Parse(section, &g); tr.Field(section, "c") },
+		"Trailer, twice":   func() { tr.Parse(section[:9], &g); tr.Parse(section, &g) },
+		"Trailer, refused": func() { tr.Parse(section[:9], &g); tr.Parse(bad, &g); g = parser.Guard{} },
 		"Error":            func() { _ = parser.ErrHost.Error() },
 		"IsToken":          func() { parser.IsToken("a"); parser.IsFieldValue("a"); parser.EqualFold("a", "A") },
 	} {

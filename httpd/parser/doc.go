@@ -1,9 +1,10 @@
-// Package parser reads the head of an HTTP/1.1 request (RFC 9112) from memory.
+// Package parser reads an HTTP/1.1 request (RFC 9112) from memory.
 //
 // It is pure: octets go in, values and offsets come out. It does no I/O, reads
 // no clock, allocates nothing, and keeps nothing but what the caller hands it:
-// a [Head], which describes one parsed head, and a [Guard], which remembers
-// how much of an unfinished one was looked at.
+// a [Head], which describes one parsed head, a [Guard], which remembers how
+// much of an unfinished one was looked at, and for a chunked body [Chunks],
+// which remembers where in it the next octet belongs.
 //
 // # Outcomes
 //
@@ -27,4 +28,12 @@
 // what it asks for, [Persistent] whether another request may follow. They are
 // apart from Parse so that the caller decides their order, and take the octets
 // again, because a Head holds offsets: the buffer may have moved meanwhile.
+//
+// # The body
+//
+// A body of known length needs no parser. A chunked one has two parts:
+// [Chunks.Decode] takes the chunks as they come, each octet once, and moves
+// their content together where it lies; [Trailer.Parse] parses the fields
+// behind them like those of a head, and their end is the end of the request.
+// Chunks are refused at their first octet that the grammar has not.
 package parser

@@ -47,13 +47,24 @@ const (
 	ErrTransferEncodingVersion  // 400: Transfer-Encoding in HTTP/1.0
 	ErrTransferCoding           // 501: a transfer-coding other than chunked
 
+	// Of Chunks.Decode (RFC 9112 7.1), beside ErrControl and ErrLineEnd.
+	ErrChunkSize         // 400: chunk-size is not 1*HEXDIG, or longer than any needs to be
+	ErrChunkExtension    // 400: malformed chunk-ext, or white space and no chunk-ext
+	ErrChunkData         // 400: chunk-data is not followed by CRLF
+	ErrExtensionsTooLong // 400: chunk-exts are longer than ChunkLimits.Extensions
+	ErrContentTooLong    // 413: a chunk-size exceeds what ChunkLimits.Content leaves
+
+	// Of Trailer.Parse (RFC 9112 7.1.2), beside those of any line and of fields.
+	ErrTrailerTooLong // 431: trailer section is longer than Trailer.Max
+	ErrTrailerField   // 400: a field that only a head may have
+
 	// ErrPercent, of AppendUnescaped: "%" without two hexadecimal digits (400).
 	ErrPercent
 )
 
 // errText holds whole texts, since joining them would allocate.
 var errText = [...]string{
-	ErrPartial:                  "parser: incomplete head",
+	ErrPartial:                  "parser: incomplete message",
 	ErrControl:                  "parser: control octet",
 	ErrLineEnd:                  "parser: line end is not CRLF",
 	ErrMethod:                   "parser: malformed method",
@@ -79,6 +90,13 @@ var errText = [...]string{
 	ErrTransferEncodingRepeated: "parser: repeated Transfer-Encoding",
 	ErrTransferEncodingVersion:  "parser: Transfer-Encoding in HTTP/1.0",
 	ErrTransferCoding:           "parser: unknown transfer-coding",
+	ErrChunkSize:                "parser: malformed chunk-size",
+	ErrChunkExtension:           "parser: malformed chunk-ext",
+	ErrChunkData:                "parser: chunk-data does not end in CRLF",
+	ErrExtensionsTooLong:        "parser: chunk extensions too long",
+	ErrContentTooLong:           "parser: content too long",
+	ErrTrailerTooLong:           "parser: trailer section too long",
+	ErrTrailerField:             "parser: field not allowed in trailer section",
 	ErrPercent:                  "parser: malformed percent-encoding",
 }
 

@@ -19,7 +19,7 @@ func ExampleHead_Parse() {
 	fmt.Printf("%s %s 1.%d %s=%s\n", h.Method.Of(b), h.Target.Of(b), h.Minor,
 		h.Fields[0].Name.Of(b), h.Fields[0].Value.Of(b))
 	// Output:
-	// parser: incomplete head
+	// parser: incomplete message
 	// 33 <nil>
 	// POST /adder 1.1 Host=a
 }
@@ -34,6 +34,28 @@ func ExampleFraming() {
 	_, err := parser.Framing(&h, b)
 	fmt.Println(err)
 	// Output: parser: Transfer-Encoding with Content-Length
+}
+
+func ExampleChunks_Decode() {
+	var chunks parser.Chunks // of this connection
+	limits := parser.ChunkLimits{Content: 1 << 20, Extensions: 4096}
+	trailer := parser.Trailer{Max: 4096, Fields: make([]parser.Field, 0, 16)}
+
+	first, second := []byte("4\r\nmoor\r\n3\r\ni"), []byte("ng\r\n0\r\nTide: high\r\n\r\n")
+	content, _, err := chunks.Decode(first, &limits)
+	fmt.Printf("%s, %d octets to come: %v\n", first[:content], chunks.Left(), err)
+
+	content, n, err := chunks.Decode(second, &limits)
+	fmt.Printf("%s %v\n", second[:content], err)
+
+	rest := second[n:]
+	n, err = trailer.Parse(rest, new(parser.Guard))
+	tide, _ := trailer.Field(rest, "tide")
+	fmt.Printf("%d of %d, tide %s %v\n", n, len(rest), tide, err)
+	// Output:
+	// moori, 2 octets to come: parser: incomplete message
+	// ng <nil>
+	// 14 of 14, tide high <nil>
 }
 
 func ExampleSplitTarget() {

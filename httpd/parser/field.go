@@ -76,7 +76,12 @@ func (h *Head) Field(b []byte, name string) (value []byte, ok bool) {
 			return h.value(b, k)
 		}
 	}
-	for _, f := range h.Fields {
+	return findField(h.Fields, b, name)
+}
+
+// findField searches fields for the first one called name.
+func findField(fields []Field, b []byte, name string) (value []byte, ok bool) {
+	for _, f := range fields {
 		if equalFold(f.Name.Of(b), name) {
 			return f.Value.Of(b), true
 		}

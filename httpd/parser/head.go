@@ -29,6 +29,7 @@ type Head struct {
 	Fields []Field // in the order they came, as many as there was capacity for
 
 	known wellKnown
+	bare  bool // it has no request-line: it is a trailer section
 }
 
 // maxMethod is the longest method looked for, in octets; the longest one that
@@ -69,7 +70,9 @@ func (h *Head) Parse(b []byte, g *Guard) (n int, err error) {
 // head = request-line CRLF *( field-line CRLF ) CRLF (RFC 9112 2.1)
 func (h *Head) head(b []byte, g *Guard) (n int, err error) {
 	h.Fields, h.known = h.Fields[:0], wellKnown{}
-	n, err = h.requestLine(b)
+	if !h.bare {
+		n, err = h.requestLine(b)
+	}
 	for err == nil {
 		if n+1 < len(b) && b[n] == '\r' && b[n+1] == '\n' {
 			return n + 2, nil

@@ -95,7 +95,7 @@ const (
 	badFold    = "white space at start of field-line"
 	badEnd     = "line end is not CRLF"
 	badOctet   = "control octet"
-	partial    = "incomplete head"
+	partial    = "incomplete message"
 )
 
 func TestRequestLine(t *testing.T) {

@@ -24,7 +24,7 @@ func (h *Head) resume(b []byte, g *Guard) error {
 			return err
 		}
 		switch {
-		case at == 0:
+		case at == 0 && !h.bare:
 			at, err = h.requestLine(b[:end])
 		case end-at == len("\r\n"):
 			return nil
@@ -46,7 +46,7 @@ func (h *Head) resume(b []byte, g *Guard) error {
 // refused for stands before that.
 func (h *Head) lineEnd(b []byte, at, from int) (end int, err error) {
 	most := h.maxRequestLine()
-	tooLong := at == 0 && len(b) >= most
+	tooLong := at == 0 && !h.bare && len(b) >= most
 	if tooLong {
 		b = b[:most]
 	}

@@ -43,6 +43,23 @@ func TestDripIsLinear(t *testing.T) {
 	}
 }
 
+// TestDripOfTrailerIsLinear does so for a trailer section, which has no line
+// that is different.
+func TestDripOfTrailerIsLinear(t *testing.T) {
+	in := []byte(strings.Repeat("a", 900) + ":\r\n" + strings.Repeat("Name: value\r\n", 90) + "\r\n")
+	tr := Trailer{Max: len(in), Fields: make([]Field, 0, 100)}
+	var g Guard
+	for end := range in {
+		_, err := tr.Parse(in[:end], &g)
+		if lag := end - int(g.seen); err != ErrPartial || lag > 1 {
+			t.Fatalf("%v, and %d octets of %d will be looked at again", err, lag, end)
+		}
+	}
+	if n, err := tr.Parse(in, &g); n != len(in) || err != nil || len(tr.Fields) != 91 {
+		t.Fatalf("%d, %v and %d fields", n, err, len(tr.Fields))
+	}
+}
+
 // TestGuardOfAnotherBuffer hands Parse a guard that has seen more than there
 // is, against its contract: it must start afresh and not panic.
 func TestGuardOfAnotherBuffer(t *testing.T) {

@@ -25,3 +25,7 @@ func IsFieldValue(s string) bool {
 // EqualFold reports whether a and b are the same but for the case of their
 // ASCII letters, as field-names are compared (RFC 9110 5.1).
 func EqualFold(a, b string) bool { return equalFold(a, b) }
+
+// ForbiddenTrailer reports whether a field of that name is refused in a trailer
+// section (RFC 9110 6.5.1).
+func ForbiddenTrailer(name string) bool { return headOnly([]byte(name)) }
