@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +14,15 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Backlog: 1024, Loops: 1, MaxSessions: defaultSessions(), MaxWork: 1024, MaxTurnRequests: 64,
 		MaxTargetBytes: 8 << 10, MaxHeadBytes: 16 << 10, MaxFields: 100, MaxContentBytes: 1 << 20, MaxOutputBytes: 64 << 10,
+		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10,
 		HeadTimeout: 10 * time.Second, ContentTimeout: 10 * time.Second, SendTimeout: 10 * time.Second,
 		LingerTimeout: time.Second, IdleTimeout: -1,
 	}
 	got, err := Config{}.withDefaults()
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v, %v", got, want, err)
 	}
-	if again, err := got.withDefaults(); err != nil || again != got {
+	if again, err := got.withDefaults(); err != nil || !reflect.DeepEqual(again, got) {
 		t.Errorf("the defaults of the defaults are %+v, %v", again, err)
 	}
 	if n := defaultSessions(); n < 1 || n > 65536 {
@@ -82,7 +84,6 @@ func TestRouteErrors(t *testing.T) {
 		route Route
 		want  string
 	}{
-		{Route{"", "/x", h, nil}, `httpd: Route.Method "" is no method`},
 		{Route{"GET ", "/x", h, nil}, `httpd: Route.Method "GET " is no method`},
 		{Route{"GET\n", "/x", h, nil}, `httpd: Route.Method "GET\n" is no method`},
 		{Route{"GET", "", h, nil}, `httpd: Route.Pattern "" does not begin with a slash`},
@@ -147,7 +148,8 @@ func TestResponse(t *testing.T) {
 		{"an interim status", func(w *Response) error { w.SetStatus(199); return w.SendString("x") }, broken, ErrStatus},
 		{"a long status", func(w *Response) error { w.SetStatus(1000); return w.SendString("x") }, broken, ErrStatus},
 		{"a negative status", func(w *Response) error { w.SetStatus(-200); return w.SendString("x") }, broken, ErrStatus},
-		{"204", func(w *Response) error { w.SetStatus(204); return w.SendString("x") }, "HTTP/1.1 204 No Content\r\n" + dateLine + "\r\n", nil},
+		{"204", func(w *Response) error { w.SetStatus(204); return w.Send(nil) }, "HTTP/1.1 204 No Content\r\n" + dateLine + "\r\n", nil},
+		{"204 with content", func(w *Response) error { w.SetStatus(204); return w.SendString("x") }, broken, ErrNoContent},
 		{"304", func(w *Response) error { w.SetStatus(304); w.AddHeader("ETag", `"x"`); return w.Send(nil) },
 			"HTTP/1.1 304 Not Modified\r\n" + dateLine + "ETag: \"x\"\r\n\r\n", nil},
 		{"a type", func(w *Response) error { w.SetType("text/html"); return w.SendString("x") },

@@ -48,10 +48,24 @@ type Config struct {
 	// answered 413, before any of it is read. It also bounds what is read and
 	// dropped of a connection that is being closed. Default: 1 MiB.
 	MaxContentBytes int
+	// MaxExtensionBytes bounds the chunk extensions of a request's content, all
+	// together. They are read over; more of them is answered 400.
+	// Default: 4 KiB.
+	MaxExtensionBytes int
+	// MaxTrailerBytes bounds the trailer section behind a chunked content. A
+	// longer one, or one with more than MaxFields fields, is answered 431.
+	// Default: 4 KiB.
+	MaxTrailerBytes int
 	// MaxOutputBytes bounds the output that may wait for a session's socket
 	// before no further request of that session is begun. One response may be
 	// longer. Default: 64 KiB.
 	MaxOutputBytes int
+
+	// Match says whether a route with this pattern answers this path, which is
+	// undecoded and without the query. Default: if they are the same octets.
+	// It runs on the loops, for each route until one matches.
+	// (ESP-IDF: uri_match_fn.)
+	Match func(pattern string, path []byte) bool
 
 	// HeadTimeout bounds how long a request's head may take, from its first
 	// octet, or from the connection's begin for the first request. More octets
@@ -119,6 +133,8 @@ func (c *Config) octets() {
 		{&c.MaxTargetBytes, 8 << 10},
 		{&c.MaxHeadBytes, 16 << 10},
 		{&c.MaxContentBytes, 1 << 20},
+		{&c.MaxExtensionBytes, 4 << 10},
+		{&c.MaxTrailerBytes, 4 << 10},
 		{&c.MaxOutputBytes, 64 << 10},
 	} {
 		switch {

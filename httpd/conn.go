@@ -3,7 +3,6 @@ package httpd
 import (
 	"github.com/valyala/bytebufferpool"
 
-	"moor.example/httpd/parser"
 	"moor.example/httpd/sess"
 )
 
@@ -23,16 +22,6 @@ type conn struct {
 	last   bool // no further request is served; the session ends after out
 	unread bool // if last: the peer may have more to say
 	shared bool // the socket may have another descriptor
-}
-
-// An input is what has been received and not yet served. It begins with the
-// begin of a message.
-type input struct {
-	buf   *bytebufferpool.ByteBuffer // nil: nothing is in hand
-	need  int                        // octets of the message once its content is complete; 0: not known yet
-	skip  int                        // octets to be dropped before the next message
-	empty uint8                      // octets of empty lines before the request-line
-	guard parser.Guard               // of an incomplete head
 }
 
 // An output is what the socket refused.
@@ -57,7 +46,7 @@ func (c *conn) serve(ready interest) {
 func (c *conn) receive() {
 	b := c.l.in
 	if c.in.buf != nil {
-		b = room(c.in.buf, c.limit())
+		b = room(c.in.buf, c.in.limit(&c.l.srv.cfg))
 	}
 	n, o, _ := c.l.kernel.Recv(c.fd(), b)
 	switch o {
@@ -79,15 +68,6 @@ func (c *conn) receive() {
 		c.proceed(b[:n])
 	}
 	c.settle()
-}
-
-// limit is how long the message in hand can become. A head that is longer
-// than this is refused by the parser.
-func (c *conn) limit() int {
-	if c.in.need > 0 {
-		return c.in.need
-	}
-	return c.l.srv.cfg.MaxHeadBytes + 1
 }
 
 // resume goes on with the octets in hand, unless output is in their way or the
@@ -114,51 +94,53 @@ func (c *conn) trigger() {
 // proceed serves the messages in b, keeps what is left of it and sends the
 // answers at once.
 func (c *conn) proceed(b []byte) {
-	n := c.advance(b)
-	c.keep(b[n:])
+	c.keep(c.advance(b))
 	c.send()
 }
 
-// advance serves what b holds, message by message, and returns how many octets
-// that took. It stops at an incomplete message, at the last one, at the end
-// of the session's share of the turn, and at output that the socket refuses.
-func (c *conn) advance(b []byte) (n int) {
+// advance serves what b holds, message by message, and returns what is left.
+// It stops at an incomplete message, at the last one, at the end of the
+// session's share of the turn, and at output that the socket refuses.
+func (c *conn) advance(b []byte) (rest []byte) {
 	cfg := &c.l.srv.cfg
-	for served := 0; n < len(b) && !c.last; served++ {
+	more := true
+	for served := 0; more && len(b) > 0 && !c.last; served++ {
 		if served == cfg.MaxTurnRequests {
 			c.ready = true
 			c.l.ready = append(c.l.ready, c.s.Name())
 			break
 		}
-		used := c.message(b[n:])
-		n += used
-		if used == 0 || len(c.l.x.w.out) >= cfg.MaxOutputBytes && !c.send() {
+		b, more = c.message(b)
+		if len(c.l.x.w.wire.out) >= cfg.MaxOutputBytes && !c.send() {
 			break
 		}
 	}
-	return n
+	return b
 }
 
 // keep moves what is left of the input to the session's buffer, or lets go of
 // that buffer. rest is a part of it already, or of the loop's.
 func (c *conn) keep(rest []byte) {
+	buf := c.in.buf
 	switch {
 	case c.last:
 		c.unread = c.unread || len(rest) > 0
 		c.l.pool.release(&c.in.buf)
 	case len(rest) == 0:
 		c.l.pool.release(&c.in.buf)
-	case c.in.buf == nil:
+	case buf == nil:
 		c.in.buf = c.l.pool.keep(rest)
-	case len(rest) < len(c.in.buf.B):
-		c.in.buf.B = append(c.in.buf.B[:0], rest...)
+	case cap(rest) == cap(buf.B): // it begins where the buffer does
+		buf.B = rest
+	default:
+		buf.B = append(buf.B[:0], rest...)
 	}
 }
 
 // send sends the output of the turn and reports whether all of it is gone.
 // The rest is kept, and sent when the socket has room.
 func (c *conn) send() bool {
-	out := c.l.x.w.out
+	out := c.l.x.w.wire.out
 	for len(out) > 0 {
 		n, o, _ := c.l.kernel.Send(c.fd(), out)
 		out = out[n:]
@@ -172,7 +154,7 @@ func (c *conn) send() bool {
 			break
 		}
 	}
-	c.l.x.w.out = emptied(c.l.x.w.out)
+	c.l.x.w.wire.out = emptied(c.l.x.w.wire.out)
 	return c.out.buf == nil && !c.last
 }
 
@@ -224,9 +206,9 @@ func (c *conn) settle() {
 		c.finish()
 	case c.ready:
 		c.enter(stateIdle)
-	case c.in.skip > 0:
+	case c.in.skip > 0 || c.in.drop:
 		c.enter(stateDiscard)
-	case c.in.need > 0:
+	case c.in.need > 0 || c.in.coding != unchunked:
 		c.enter(stateContent)
 	case c.in.buf != nil:
 		c.enter(stateHead)

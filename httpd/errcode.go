@@ -67,13 +67,13 @@ func codeOf(err error) ErrCode {
 	switch err {
 	case parser.ErrTargetTooLong:
 		return ErrTargetTooLong
-	case parser.ErrHeadTooLong, parser.ErrTooManyFields:
+	case parser.ErrHeadTooLong, parser.ErrTooManyFields, parser.ErrTrailerTooLong:
 		return ErrFieldsTooLarge
 	case parser.ErrVersionUnsupported:
 		return ErrVersionNotSupported
 	case parser.ErrMethodTooLong, parser.ErrTransferCoding:
 		return ErrNotImplemented
-	case parser.ErrContentLengthOverflow:
+	case parser.ErrContentLengthOverflow, parser.ErrContentTooLong:
 		return ErrContentTooLarge
 	}
 	return ErrBadRequest

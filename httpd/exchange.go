@@ -2,10 +2,6 @@ package httpd
 
 import "moor.example/httpd/parser"
 
-// How many octets of empty lines may stand before a request-line: room for
-// the CRLF that some clients send after a request's content (RFC 9112 2.2).
-const maxEmpty = 16
-
 // An exchange is one request and its response. A loop has one, and uses it
 // again and again.
 type exchange struct {
@@ -14,108 +10,109 @@ type exchange struct {
 }
 
 func newExchange(cfg *Config, d *date) *exchange {
-	x := &exchange{w: Response{date: d}}
+	x := &exchange{w: Response{wire: wire{date: d}}}
 	x.r.head = parser.Head{
 		MaxTarget: cfg.MaxTargetBytes,
 		MaxHead:   cfg.MaxHeadBytes,
 		Fields:    make([]parser.Field, 0, cfg.MaxFields),
 	}
+	x.r.trailer = parser.Trailer{
+		Max:    cfg.MaxTrailerBytes,
+		Fields: make([]parser.Field, 0, cfg.MaxFields),
+	}
 	return x
 }
 
-// message serves the message that b begins with and returns its length, or 0
-// if it is not complete. Octets that belong to no message count as one.
-func (c *conn) message(b []byte) (n int) {
-	in, x := &c.in, c.l.x
-	switch {
-	case in.skip > 0:
-		n = min(in.skip, len(b))
-		in.skip -= n
-		return n
-	case in.need > len(b):
-		return 0
-	case in.need == 0:
-		if n = parser.EmptyLines(b); n > 0 {
-			if !in.skipEmpty(n) {
-				x.refuse(c, ErrBadRequest)
-			}
-			return n
-		}
-	}
-	n, err := x.r.head.Parse(b, &in.guard)
-	if err == parser.ErrPartial {
-		return 0
-	}
-	in.guard, in.empty = parser.Guard{}, 0
-	if err == nil {
-		err = x.r.judge(b[:n])
-	}
-	if err != nil {
-		x.refuse(c, codeOf(err))
-		return n
-	}
-	return x.decide(c, b, n)
-}
-
-// skipEmpty counts n octets of empty lines and reports whether that many are
-// allowed.
-func (in *input) skipEmpty(n int) bool {
-	in.guard = parser.Guard{} // it may have seen the CR of one
-	in.empty += uint8(min(n, maxEmpty+1))
-	return in.empty <= maxEmpty
-}
+// allowOnly is the code of a request that only wants to know which methods
+// are allowed: OPTIONS, where no route answers it.
+const allowOnly ErrCode = 204
 
 // decide says what becomes of the request whose head, of n octets, is at the
-// begin of b, before its content is looked at. It returns the length of the
-// message, or 0 if the content is to be waited for.
-func (x *exchange) decide(c *conn, b []byte, n int) int {
-	r, srv := &x.r, c.l.srv
-	switch {
-	case r.body.Kind == parser.Chunked:
-		x.refuse(c, ErrNotImplemented)
-		return n
-	case r.body.Length > int64(srv.cfg.MaxContentBytes):
+// begin of b: before its content is looked at.
+func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
+	in, r := &c.in, &x.r
+	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
 		x.refuse(c, ErrContentTooLarge)
-		return n
+		return b, false
+	}
+	code := x.admit(c.l.srv)
+	if r.body.Kind == parser.Chunked {
+		in.coding, in.have, in.drop = inChunks, n, code != 0
+		if code != 0 {
+			x.reject(c, code, true)
+			b, in.have = b[n:], 0
+		} else if len(b) == n {
+			x.invite()
+		}
+		return c.decode(b, true)
 	}
 	total := n + int(r.body.Length)
-	expect := parser.Expect(&r.head, b[:n])
-	route, code := srv.routes.find(r.head.Method.Of(b), r.path())
-	if expect == parser.ExpectUnknown {
-		code = ErrExpectationFailed
-	}
 	switch {
 	case code != 0:
-		x.reject(c, code, max(0, total-len(b)), expect)
-		return min(total, len(b))
+		in.skip = max(0, total-len(b))
+		x.reject(c, code, in.skip > 0)
+		return b[min(total, len(b)):], true
 	case total > len(b):
-		c.in.need = total
-		if expect == parser.ExpectContinue && len(b) == n { // it waits to be told (RFC 9110 10.1.1)
-			x.w.out = append(x.w.out, "HTTP/1.1 100 Continue\r\n\r\n"...)
+		in.need = total
+		if len(b) == n {
+			x.invite()
 		}
-		return 0
+		return b, false
 	}
-	c.in.need = 0
-	r.route, r.message = route, b[:total]
+	r.message = b[:total]
 	x.handle(c)
-	return total
+	return b[total:], true
+}
+
+// admit finds the request's route, or the code with which it is answered
+// without one: from its head alone.
+func (x *exchange) admit(srv *Server) (code ErrCode) {
+	r := &x.r
+	method := r.head.Method.Of(r.message)
+	r.route, code = srv.routes.find(method, r.path())
+	r.expect = parser.Expect(&r.head, r.message)
+	switch {
+	case r.expect == parser.ExpectUnknown:
+		return ErrExpectationFailed
+	case code != 0 && string(method) == "OPTIONS" && (code == ErrMethodNotAllowed || r.target.Form == parser.AsteriskForm):
+		return allowOnly
+	}
+	return code
+}
+
+// invite tells a client that waits for it to send the content: none of it has
+// come yet (RFC 9110 10.1.1).
+func (x *exchange) invite() {
+	if x.r.expect == parser.ExpectContinue {
+		x.w.wire.out = append(x.w.wire.out, "HTTP/1.1 100 Continue\r\n\r\n"...)
+	}
+}
+
+// complete serves a message whose chunks are all decoded. If its head is not
+// known any more, other requests having come between, it is parsed anew.
+func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
+	r := &x.r
+	if !parsed {
+		r.parse(message, &parser.Guard{}) // it passed the first time
+		if code := x.admit(c.l.srv); code != 0 {
+			x.reject(c, code, false) // a route was there then, and is not now
+			return
+		}
+	}
+	r.message, r.trailers = message, trailers
+	x.handle(c)
 }
 
 // handle runs the handler of a complete request. The order at its end is
 // ESP-IDF's: what the handler changed is committed, whatever it returned.
 func (x *exchange) handle(c *conn) {
-	r, w := &x.r, &x.w
 	x.begin(c)
-	r.session.c = c
+	x.r.session.c = c
 	c.s.Begin()
-	err := r.route.Handler(w, r)
+	err := x.r.route.Handler(&x.w, &x.r)
 	c.s.Commit()
-	if !w.sent {
-		w.instead(ErrInternal)
-		w.announceClose()
-	}
-	if err != nil {
-		w.announceClose()
+	if !x.w.finish(err) {
+		x.w.wire.announceClose()
 		c.ended = whyHandler
 	}
 	x.end(c)
@@ -123,11 +120,13 @@ func (x *exchange) handle(c *conn) {
 
 // begin makes the response ready for the request in hand.
 func (x *exchange) begin(c *conn) {
-	w, persistent := &x.w, parser.Persistent(&x.r.head, x.r.message)
-	w.reset()
-	w.close = !persistent || c.l.ends != running
-	w.persist = persistent && x.r.head.Minor == 0
-	w.bare = string(x.r.head.Method.Of(x.r.message)) == "HEAD"
+	r, o := &x.r, &x.w.wire
+	x.w.reset()
+	persistent := parser.Persistent(&r.head, r.message)
+	o.old = r.head.Minor == 0
+	o.close = !persistent || c.l.ends != running
+	o.persist = persistent && o.old
+	o.bare = string(r.head.Method.Of(r.message)) == "HEAD"
 	c.ended = whyServed
 }
 
@@ -135,35 +134,44 @@ func (x *exchange) begin(c *conn) {
 func (x *exchange) end(c *conn) {
 	c.fresh = false
 	c.state = stateIdle // what begins now has all its time
-	c.last = x.w.close
+	c.last = x.w.wire.close
 	c.l.table.Touch(c.s)
 }
 
-// reject answers a well-formed request that no handler gets. left is how much
-// of it has not arrived. That is dropped when it comes, unless the client was
-// asked to wait: then nobody knows whether it comes.
-func (x *exchange) reject(c *conn, code ErrCode, left int, expect parser.Expectation) {
+// reject answers a well-formed request that no handler gets. left says that
+// not all of it has arrived. The rest is dropped when it comes, unless the
+// client was asked to wait: then nobody knows whether it comes.
+func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 	w := &x.w
 	x.begin(c)
-	c.in.skip = left
-	if left > 0 && expect != parser.ExpectNone {
-		w.close = true
-	}
-	if code == ErrMethodNotAllowed {
-		w.fields = append(w.fields, "Allow: "...)
+	w.wire.close = w.wire.close || left && x.r.expect != parser.ExpectNone
+	if code == ErrMethodNotAllowed || code == allowOnly {
 		w.fields = c.l.srv.routes.appendAllow(w.fields, x.r.path())
-		w.fields = append(w.fields, "\r\n"...)
 	}
-	w.SendErr(code, "")
+	if code == allowOnly {
+		w.SetStatus(int(allowOnly))
+		w.Send(nil)
+	} else {
+		w.SendErr(code, "")
+	}
 	x.end(c)
-	c.unread = c.unread || c.last && left > 0
+	c.unread = c.unread || c.last && left
 }
 
 // refuse answers what broke the protocol, or came too late, and ends the
 // session: where the next request begins is not known any more.
 func (x *exchange) refuse(c *conn, code ErrCode) {
 	x.w.reset()
-	x.w.close = true
+	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, false
 	x.w.SendErr(code, "")
+	c.last, c.unread, c.ended = true, true, whyRefused
+}
+
+// breakOff is refuse for a content that goes wrong: the request it belongs to
+// may have been answered.
+func (x *exchange) breakOff(c *conn, code ErrCode) {
+	if !c.in.drop {
+		x.refuse(c, code)
+	}
 	c.last, c.unread, c.ended = true, true, whyRefused
 }

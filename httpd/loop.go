@@ -84,7 +84,7 @@ func (l *loop) turn() error {
 		return err
 	}
 	l.now = l.kernel.Now()
-	l.x.w.date.now = l.now
+	l.x.w.wire.date.now = l.now
 	for i := range n {
 		l.dispatch(l.kernel.Event(i))
 	}

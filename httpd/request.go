@@ -1,37 +1,67 @@
 package httpd
 
-import "moor.example/httpd/parser"
+import (
+	"iter"
+
+	"moor.example/httpd/parser"
+)
 
 // A Request is one request as its handler sees it: the head is parsed, the
-// content is here. (ESP-IDF: httpd_req_t.)
+// content is here, decoded if it came in chunks. (ESP-IDF: httpd_req_t.)
 //
 // Methods that return a string return a copy. Methods that return a []byte
 // return a view into the message, which dies with the handler.
 type Request struct {
-	head    parser.Head
-	target  parser.Target
-	body    parser.Body
-	message []byte // head and content
-	content int    // where in it the content begins
-	route   *Route
-	session Session
+	head     parser.Head
+	target   parser.Target
+	body     parser.Body
+	expect   parser.Expectation
+	message  []byte // head and content
+	content  int    // where in it the content begins
+	trailer  parser.Trailer
+	trailers []byte // what trailer refers to; nil: there is none
+	route    *Route
+	session  Session
 }
 
-// judge applies the rules that take more than one line of the head to see.
-func (r *Request) judge(head []byte) (err error) {
-	r.message, r.content = head, len(head)
+// parse parses the head that b begins with and applies the rules that take
+// more than one of its lines to see. Its outcomes are parser.Head.Parse's.
+func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
+	if n, err = r.head.Parse(b, g); err != nil {
+		return 0, err
+	}
+	head := b[:n]
+	r.message, r.content, r.trailers = head, n, nil
 	if r.body, err = parser.Framing(&r.head, head); err != nil {
-		return err
+		return 0, err
 	}
 	if err = parser.CheckHost(&r.head, head); err != nil {
-		return err
+		return 0, err
 	}
 	r.target, err = parser.SplitTarget(&r.head, head)
-	return err
+	return n, err
 }
 
 // Method returns the method: "GET". It is case-sensitive.
-func (r *Request) Method() string { return r.route.Method }
+func (r *Request) Method() string {
+	m := r.head.Method.Of(r.message)
+	for _, known := range methods {
+		if string(m) == known {
+			return known // without a copy
+		}
+	}
+	return string(m)
+}
+
+var methods = [...]string{"GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"}
+
+// Version returns the HTTP version of the request: "HTTP/1.1".
+func (r *Request) Version() string { return versions[r.head.Minor] }
+
+var versions = [...]string{
+	"HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.3", "HTTP/1.4",
+	"HTTP/1.5", "HTTP/1.6", "HTTP/1.7", "HTTP/1.8", "HTTP/1.9",
+}
 
 // Target returns the request-target as it came, undecoded
 // (RFC 9112 3.2). (ESP-IDF: req->uri.)
@@ -75,6 +105,41 @@ func (r *Request) Header(name string) (value string, ok bool) {
 // HeaderBytes is Header without the copy: it returns a view.
 func (r *Request) HeaderBytes(name string) (value []byte, ok bool) {
 	return r.head.Field(r.message, name)
+}
+
+// Headers ranges over the header fields, name and value, in the order in which
+// they came: views.
+func (r *Request) Headers() iter.Seq2[[]byte, []byte] {
+	return fields(r.head.Fields, r.message)
+}
+
+// Trailer returns the value of the first trailer field of that name, in any
+// case, and whether there is one. Trailer fields come behind a chunked content.
+// Those that would change what the head says are refused (RFC 9110 6.5.1).
+func (r *Request) Trailer(name string) (value string, ok bool) {
+	if r.trailers == nil {
+		return "", false
+	}
+	v, ok := r.trailer.Field(r.trailers, name)
+	return string(v), ok
+}
+
+// Trailers ranges over the trailer fields as Headers does over the others.
+func (r *Request) Trailers() iter.Seq2[[]byte, []byte] {
+	if r.trailers == nil {
+		return func(func(name, value []byte) bool) {}
+	}
+	return fields(r.trailer.Fields, r.trailers)
+}
+
+func fields(list []parser.Field, b []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for _, f := range list {
+			if !yield(f.Name.Of(b), f.Value.Of(b)) {
+				return
+			}
+		}
+	}
 }
 
 // Content returns the whole content: a view. It is empty if the request has

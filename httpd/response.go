@@ -2,8 +2,6 @@ package httpd
 
 import (
 	"errors"
-	"slices"
-	"strconv"
 
 	"moor.example/httpd/parser"
 )
@@ -11,45 +9,53 @@ import (
 // The media type of a response for which none was set.
 const defaultType = "text/plain; charset=utf-8"
 
-// Errors of Send and its kin.
+// Errors of Send, Write and their kin.
 var (
-	// ErrSent says that the request was answered before.
+	// ErrSent says that the request was answered before, or that the head of
+	// the response is on its way already.
 	ErrSent = errors.New("httpd: the request has been answered")
 	// ErrHeader says that a field set for the response cannot be sent: its
 	// name is no token, its value has a control character, or it is one of
 	// those that the engine writes.
 	ErrHeader = errors.New("httpd: no valid response field")
-	// ErrStatus says that the status is not in 200 to 999.
+	// ErrStatus says that the status is out of range.
 	ErrStatus = errors.New("httpd: no valid response status")
+	// ErrNoContent says that a response of this status has no content.
+	ErrNoContent = errors.New("httpd: no content with this status")
 )
 
 // A Response is the answer to one request. What is set is kept until Send,
-// which writes the head and the content together.
-// (ESP-IDF: the httpd_resp_* functions.)
+// which writes the head and the content together, or until the handler
+// returns, if it uses Write. (ESP-IDF: the httpd_resp_* functions.)
 //
 // Strings are copied or immutable, and []byte arguments are copied: nothing
 // that the handler passes needs to live on.
 type Response struct {
-	out     []byte // all output of the turn: earlier responses, then this one
-	connAt  int    // where in out the Connection field of this one's head is, or can be
-	headEnd int    // where in out the empty line is that follows it
-	date    *date
-	status  int
-	ctype   string
-	fields  []byte // field-lines, ready to be sent
-	err     error  // of what was set
-	sent    bool
-	close   bool // this is the last response of its connection
-	persist bool // an HTTP/1.0 peer is told that the connection persists
-	bare    bool // the content is only counted: the request was HEAD
+	wire     wire
+	status   int
+	ctype    string
+	fields   []byte // field-lines, ready to be sent
+	trailers []byte // likewise
+	content  []byte // what Write has been given, until it is known how to frame it
+	err      error  // of what was set
+	progress progress
 }
 
-// reset makes w ready for the answer to the next request.
+// A progress is how far a response has come.
+type progress uint8
+
+const (
+	unanswered progress = iota
+	written             // there is content, but no head yet
+	streaming           // the head is written: content follows as it comes
+	answered
+)
+
+// reset forgets what was set.
 func (w *Response) reset() {
 	w.status, w.ctype = 200, defaultType
-	w.fields = w.fields[:0]
-	w.err = nil
-	w.sent, w.close, w.persist, w.bare = false, false, false, false
+	w.fields, w.trailers, w.content = w.fields[:0], w.trailers[:0], emptied(w.content)
+	w.err, w.progress = nil, unanswered
 }
 
 // SetStatus sets the status, 200 to 999. It is 200 unless set.
@@ -59,7 +65,9 @@ func (w *Response) SetStatus(status int) {
 		w.fail(ErrStatus)
 		return
 	}
-	w.status = status
+	if w.open() {
+		w.status = status
+	}
 }
 
 // SetType sets the Content-Type, which is "text/plain; charset=utf-8" unless
@@ -69,25 +77,44 @@ func (w *Response) SetType(mediaType string) {
 		w.fail(ErrHeader)
 		return
 	}
-	w.ctype = mediaType
+	if w.open() {
+		w.ctype = mediaType
+	}
 }
 
-// AddHeader adds a field to the response's head. What makes it invalid is
-// reported by Send. The fields that decide how the response is framed and
-// what becomes of the connection are the engine's: Content-Length,
-// Transfer-Encoding, Connection and Date. (ESP-IDF: httpd_resp_set_hdr.)
+// AddHeader adds a field to the response's head. The fields that decide how
+// the response is framed and what becomes of the connection are the engine's:
+// Content-Length, Transfer-Encoding, Connection and Date. What makes a field
+// invalid is reported by Send or Write. (ESP-IDF: httpd_resp_set_hdr.)
 func (w *Response) AddHeader(name, value string) {
 	switch {
 	case !parser.IsToken(name), !parser.IsFieldValue(value), reserved(name):
 		w.fail(ErrHeader)
+	case !w.open():
 	case parser.EqualFold(name, "Content-Type"):
 		w.ctype = value
 	default:
-		w.fields = append(w.fields, name...)
-		w.fields = append(w.fields, ": "...)
-		w.fields = append(w.fields, value...)
-		w.fields = append(w.fields, "\r\n"...)
+		w.fields = appendField(w.fields, name, value)
 	}
+}
+
+// AddTrailer adds a field that is sent behind the content, which is then
+// chunked, and may be set until the content is complete. A peer may drop it,
+// and an HTTP/1.0 peer does not get it; so does nobody who asked with HEAD.
+// It must not be one that is needed before the content (RFC 9110 6.5.1).
+func (w *Response) AddTrailer(name, value string) {
+	switch {
+	case !parser.IsToken(name), !parser.IsFieldValue(value), parser.ForbiddenTrailer(name):
+		w.fail(ErrHeader)
+	case w.progress == answered:
+		w.fail(ErrSent)
+	default:
+		w.trailers = appendField(w.trailers, name, value)
+	}
+}
+
+func appendField(dst []byte, name, value string) []byte {
+	return append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
 }
 
 func reserved(name string) bool {
@@ -95,7 +122,16 @@ func reserved(name string) bool {
 		parser.EqualFold(name, "Connection") || parser.EqualFold(name, "Date")
 }
 
-// fail keeps the first thing that was wrong: Send reports it.
+// open reports whether the head can still be changed.
+func (w *Response) open() bool {
+	if w.progress >= streaming {
+		w.fail(ErrSent)
+		return false
+	}
+	return true
+}
+
+// fail keeps the first thing that was wrong: Send and Write report it.
 func (w *Response) fail(err error) {
 	if w.err == nil {
 		w.err = err
@@ -111,9 +147,10 @@ func (w *Response) Send(content []byte) error {
 	if err := w.begin(len(content)); err != nil {
 		return err
 	}
-	if w.carries() {
-		w.out = append(w.out, content...)
+	if !w.wire.bare {
+		w.wire.out = append(w.wire.out, content...)
 	}
+	w.end(len(content))
 	return nil
 }
 
@@ -122,9 +159,10 @@ func (w *Response) SendString(content string) error {
 	if err := w.begin(len(content)); err != nil {
 		return err
 	}
-	if w.carries() {
-		w.out = append(w.out, content...)
+	if !w.wire.bare {
+		w.wire.out = append(w.wire.out, content...)
 	}
+	w.end(len(content))
 	return nil
 }
 
@@ -133,74 +171,38 @@ func (w *Response) SendString(content string) error {
 // returns nil if that was written, so that `return w.SendErr(...)` keeps the
 // connection. (ESP-IDF: httpd_resp_send_err.)
 func (w *Response) SendErr(code ErrCode, message string) error {
-	w.SetStatus(int(code))
-	w.ctype = defaultType
+	if w.progress == unanswered {
+		w.SetStatus(int(code))
+		w.ctype = defaultType
+	}
 	if message == "" {
 		message = code.body()
 	}
 	return w.SendString(message)
 }
 
-// instead answers with an error response where the handler's own could not be
-// sent. What was set for that is forgotten.
-func (w *Response) instead(code ErrCode) {
-	closes, bare := w.close, w.bare
-	w.reset()
-	w.close, w.bare = closes, bare
-	w.SendErr(code, "")
-}
-
-// begin writes the head of a response whose content has length octets. Send
-// and SendString append the content themselves: in a function they share, its
-// type would be a parameter, and a buffer on the handler's stack would escape.
-func (w *Response) begin(length int) error {
+// Inform sends an informational response, with fields given as name, value,
+// name, value, ahead of the answer: 103 with Link fields, for instance. The
+// status is 102 to 199. An HTTP/1.0 peer does not get it.
+// (RFC 9110 15.2, RFC 8297.)
+func (w *Response) Inform(status int, fields ...string) error {
 	switch {
-	case w.sent:
+	case status < 102 || status > 199:
+		return ErrStatus
+	case len(fields)%2 != 0:
+		return ErrHeader
+	case w.progress >= streaming:
 		return ErrSent
-	case w.err != nil:
-		return w.err
+	case w.wire.old:
+		return nil
 	}
-	w.sent = true
-	w.head(length)
-	return nil
-}
-
-// carries reports whether the content follows the head.
-func (w *Response) carries() bool { return !w.bare && w.hasContent() }
-
-// hasContent: a 204 or 304 response ends with its head (RFC 9112 6.3).
-func (w *Response) hasContent() bool { return w.status != 204 && w.status != 304 }
-
-// head appends the status-line and the field section.
-func (w *Response) head(length int) {
-	b := appendStatusLine(w.out, w.status)
-	b = append(b, w.date.line()...)
-	if w.hasContent() {
-		if w.ctype != "" {
-			b = append(append(append(b, "Content-Type: "...), w.ctype...), "\r\n"...)
+	b := appendStatusLine(w.wire.out, status)
+	for i := 0; i < len(fields); i += 2 {
+		if !parser.IsToken(fields[i]) || !parser.IsFieldValue(fields[i+1]) || reserved(fields[i]) {
+			return ErrHeader
 		}
-		b = append(b, "Content-Length: "...)
-		b = append(strconv.AppendInt(b, int64(length), 10), "\r\n"...)
+		b = appendField(b, fields[i], fields[i+1])
 	}
-	b = append(b, w.fields...)
-	w.connAt = len(b)
-	switch {
-	case w.close:
-		b = append(b, closeLine...)
-	case w.persist:
-		b = append(b, "Connection: keep-alive\r\n"...)
-	}
-	w.headEnd = len(b)
-	w.out = append(b, "\r\n"...)
-}
-
-const closeLine = "Connection: close\r\n"
-
-// announceClose says in a response which is written already that it is the
-// last one of its connection.
-func (w *Response) announceClose() {
-	if !w.close {
-		w.close = true
-		w.out = slices.Replace(w.out, w.connAt, w.headEnd, []byte(closeLine)...)
-	}
+	w.wire.out = append(b, "\r\n"...)
+	return nil
 }

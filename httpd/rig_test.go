@@ -249,8 +249,9 @@ func (r *rig) routes() {
 	r.handle("GET", "/empty", func(w *Response, _ *Request) error { return w.Send(nil) })
 	r.handle("GET", "/204", func(w *Response, _ *Request) error {
 		w.SetStatus(204)
-		return w.SendString("never")
+		return w.Send(nil)
 	})
+	r.handle("POST", "/post", func(w *Response, r *Request) error { return w.Send(r.Content()) })
 	r.handle("GET", "/404", func(w *Response, _ *Request) error { return w.SendErr(ErrNotFound, "no such number") })
 	r.handle("GET", "/fields", func(w *Response, _ *Request) error {
 		w.AddHeader("X-A", "1")

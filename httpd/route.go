@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,10 +23,14 @@ type Handler func(w *Response, r *Request) error
 // A Route says which handler answers which requests.
 // (ESP-IDF: httpd_uri_t.)
 type Route struct {
-	// Method is the request's method, case-sensitive: "GET".
+	// Method is the request's method, case-sensitive: "GET". Empty: every
+	// method but CONNECT, which would make a tunnel of the connection. A
+	// request with HEAD goes to the GET route where there is none of its own.
+	// (ESP-IDF: HTTP_ANY.)
 	Method string
-	// Pattern is the path that is answered: the whole path, octet for octet
-	// as the request has it, without the query.
+	// Pattern is what Config.Match compares with the path. Unless that is
+	// set: the path itself, octet for octet as the request has it, without
+	// the query. It begins with a slash, or is "*" for OPTIONS.
 	Pattern string
 	// Handler answers.
 	Handler Handler
@@ -45,8 +50,9 @@ func (srv *Server) Handle(route Route) error { return srv.routes.add(route) }
 // routes are the routes of a server in the order of their registration. The
 // loops read a table that never changes; a writer puts a new one in its place.
 type routes struct {
-	mu    sync.Mutex // held by writers
-	table atomic.Pointer[[]*Route]
+	matcher func(pattern string, path []byte) bool // nil: the exact one
+	mu      sync.Mutex                             // held by writers
+	table   atomic.Pointer[[]*Route]
 }
 
 func (t *routes) load() []*Route {
@@ -75,7 +81,7 @@ func (t *routes) add(route Route) error {
 
 func (route *Route) check() error {
 	switch {
-	case !parser.IsToken(route.Method):
+	case route.Method != "" && !parser.IsToken(route.Method):
 		return fmt.Errorf("httpd: Route.Method %q is no method", route.Method)
 	case route.Pattern != "*" && !strings.HasPrefix(route.Pattern, "/"):
 		return fmt.Errorf("httpd: Route.Pattern %q does not begin with a slash", route.Pattern)
@@ -85,31 +91,72 @@ func (route *Route) check() error {
 	return nil
 }
 
+// takes reports whether the route is for method.
+func (route *Route) takes(method []byte) bool {
+	if route.Method == "" {
+		return string(method) != "CONNECT"
+	}
+	return string(method) == route.Method
+}
+
 // find returns the first route for method and path. Without one the code says
 // whether the path is unknown (404) or takes other methods only (405).
 func (t *routes) find(method, path []byte) (*Route, ErrCode) {
 	code := ErrNotFound
+	var get *Route // answers HEAD, unless a route of its own does
 	for _, route := range t.load() {
-		if string(path) != route.Pattern {
+		if !t.match(route.Pattern, path) {
 			continue
 		}
-		if string(method) == route.Method {
+		if route.takes(method) {
 			return route, 0
+		}
+		if get == nil && route.Method == "GET" && string(method) == "HEAD" {
+			get = route
 		}
 		code = ErrMethodNotAllowed
 	}
-	return nil, code
+	if get != nil {
+		code = 0
+	}
+	return get, code
 }
 
-// appendAllow appends the methods that path takes, as the value of an Allow
-// field (RFC 9110 10.2.1).
+// match is the exact matcher, unless there is another.
+func (t *routes) match(pattern string, path []byte) bool {
+	if t.matcher == nil {
+		return string(path) == pattern
+	}
+	return t.matcher(pattern, path)
+}
+
+// appendAllow appends an Allow field with the methods that path takes, each
+// once (RFC 9110 10.2.1). The path "*" stands for the whole server.
 func (t *routes) appendAllow(dst, path []byte) []byte {
-	sep := ""
+	dst = append(dst, "Allow: "...)
+	list := len(dst)
 	for _, route := range t.load() {
-		if string(path) == route.Pattern {
-			dst = append(append(dst, sep...), route.Method...)
-			sep = ", "
+		if string(path) != "*" && !t.match(route.Pattern, path) {
+			continue
+		}
+		dst = appendMethod(dst, list, route.Method)
+		if route.Method == "GET" {
+			dst = appendMethod(dst, list, "HEAD")
 		}
 	}
-	return dst
+	return append(appendMethod(dst, list, "OPTIONS"), "\r\n"...)
+}
+
+// appendMethod adds a method to the list at dst[list:]. A route without one
+// has nothing to add: it takes what is not listed, too.
+func appendMethod(dst []byte, list int, method string) []byte {
+	for _, listed := range bytes.Split(dst[list:], []byte(", ")) {
+		if string(listed) == method {
+			return dst
+		}
+	}
+	if len(dst) > list {
+		dst = append(dst, ", "...)
+	}
+	return append(dst, method...)
 }

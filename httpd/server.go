@@ -61,6 +61,7 @@ func endAll(kernels []kernel) {
 // newServer makes a server that listens and does not run: one loop per kernel.
 func newServer(cfg Config, kernels []kernel) (*Server, error) {
 	srv := &Server{cfg: cfg, timeouts: cfg.timeouts(), ended: make(chan struct{})}
+	srv.routes.matcher = cfg.Match
 	for i, k := range kernels {
 		srv.loops = append(srv.loops, newLoop(srv, i, k))
 	}

@@ -72,7 +72,7 @@ func webServer(t *testing.T) *browser {
 		route("POST", "/", echo),
 		route("GET", "/none", func(w *httpd.Response, _ *httpd.Request) error {
 			w.SetStatus(204)
-			return w.SendString("a 204 has no content")
+			return w.Send(nil)
 		}),
 		route("GET", "/html", func(w *httpd.Response, r *httpd.Request) error {
 			w.SetType("text/html")
@@ -125,8 +125,12 @@ func TestNetHTTPHead(t *testing.T) {
 	if f := b.fetch("HEAD", "/", nil); f.ContentLength != int64(len("hello")) {
 		t.Errorf("Content-Length %d, want that of GET", f.ContentLength)
 	}
-	if f := b.fetch("HEAD", "/html", nil); f.StatusCode != 405 || f.Header.Get("Allow") != "GET" {
-		t.Errorf("HEAD without a route of its own: %d, Allow %q", f.StatusCode, f.Header.Get("Allow"))
+	get := b.fetch("GET", "/html", nil)
+	if f := b.fetch("HEAD", "/html", nil); f.StatusCode != 200 || f.ContentLength != get.ContentLength+1 {
+		t.Errorf("HEAD without a route of its own: %d, Content-Length %d", f.StatusCode, f.ContentLength)
+	}
+	if f := b.fetch("OPTIONS", "/html", nil); f.StatusCode != 204 || f.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
+		t.Errorf("OPTIONS without a route of its own: %d, Allow %q", f.StatusCode, f.Header.Get("Allow"))
 	}
 }
 

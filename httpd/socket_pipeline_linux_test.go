@@ -96,7 +96,7 @@ func TestPipelinedRejections(t *testing.T) {
 		t.Errorf("an unknown path: %+v", a)
 	}
 	c.want(200, "1:")
-	if a := c.next(); a.status != 405 || a.header.Get("Allow") != "GET" || a.close {
+	if a := c.next(); a.status != 405 || a.header.Get("Allow") != "GET, HEAD, OPTIONS" || a.close {
 		t.Errorf("an unknown method: %+v", a)
 	}
 	c.want(200, "2:")

@@ -2,8 +2,9 @@ package httpd
 
 import "strconv"
 
-// reasons are the reason phrases of RFC 9110 15 and RFC 6585.
+// reasons are the registered reason phrases (RFC 9110 15, RFC 6585, RFC 8297).
 var reasons = map[int]string{
+	100: "Continue", 101: "Switching Protocols", 102: "Processing", 103: "Early Hints",
 	200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information",
 	204: "No Content", 205: "Reset Content", 206: "Partial Content", 207: "Multi-Status",
 	300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other",

@@ -223,7 +223,7 @@ func TestLargeBuffersAreLeft(t *testing.T) {
 	if got := r.ask(s, post(big)[:90], post(big)[90:]); got != good(big) {
 		t.Errorf("got %d octets", len(got))
 	}
-	if n := cap(r.l.x.w.out); n > mostKept {
+	if n := cap(r.l.x.w.wire.out); n > mostKept {
 		t.Errorf("the loop keeps %d octets", n)
 	}
 	if n := cap(r.l.pool.pool.Get().B); n > mostPooled {

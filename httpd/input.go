@@ -1,0 +1,131 @@
+package httpd
+
+import (
+	"github.com/valyala/bytebufferpool"
+
+	"moor.example/httpd/parser"
+)
+
+const (
+	// maxEmpty is how many octets of empty lines may stand before a
+	// request-line: room for the CRLF that some clients send after a request's
+	// content (RFC 9112 2.2).
+	maxEmpty = 16
+	// chunkRoom is what a recv is given at least while chunks arrive: most of
+	// it is their data, and what is not goes away when they are decoded.
+	chunkRoom = 4 << 10
+)
+
+// An input is what has been received and not yet served. It begins with the
+// begin of a message.
+type input struct {
+	buf    *bytebufferpool.ByteBuffer // nil: nothing is in hand
+	need   int                        // octets of the message once its content is complete; 0: not known
+	skip   int                        // octets of content to be dropped
+	coding coding                     // of the message in hand
+	chunks parser.Chunks              // how far its chunks are decoded
+	have   int                        // its octets that are final: head and decoded content
+	drop   bool                       // its content is dropped: the request has been answered
+	empty  uint8                      // octets of empty lines before the request-line
+	guard  parser.Guard               // of an incomplete head or trailer section
+}
+
+// A coding is how far a chunked body has come.
+type coding uint8
+
+const (
+	unchunked  coding = iota // there is none
+	inChunks                 // behind have there are octets to be decoded
+	inTrailers               // the last chunk is in: behind have there are trailers
+)
+
+// limit is how long the message in hand can become by one recv. What is
+// pipelined behind a content of known length stays in the socket. A head that
+// is longer than this is refused by the parser.
+func (in *input) limit(cfg *Config) int {
+	switch {
+	case in.need > 0:
+		return in.need
+	case in.coding != unchunked:
+		return len(in.buf.B) + max(in.chunks.Left(), chunkRoom)
+	}
+	return cfg.MaxHeadBytes + 1
+}
+
+// skipEmpty counts n octets of empty lines and reports whether that many are
+// allowed.
+func (in *input) skipEmpty(n int) bool {
+	in.guard = parser.Guard{} // it may have seen the CR of one
+	in.empty += uint8(min(n, maxEmpty+1))
+	return in.empty <= maxEmpty
+}
+
+// message serves the message that b begins with. rest is what is left of b, to
+// be served next or kept; more is false if that has to wait for more octets.
+func (c *conn) message(b []byte) (rest []byte, more bool) {
+	in, x := &c.in, c.l.x
+	switch {
+	case in.skip > 0:
+		n := min(in.skip, len(b))
+		in.skip -= n
+		return b[n:], true
+	case in.coding != unchunked:
+		return c.decode(b, false)
+	case in.need > len(b):
+		return b, false
+	case in.need == 0:
+		if n := parser.EmptyLines(b); n > 0 {
+			if !in.skipEmpty(n) {
+				x.refuse(c, ErrBadRequest)
+			}
+			return b[n:], true
+		}
+	}
+	n, err := x.r.parse(b, &in.guard)
+	if err == parser.ErrPartial {
+		return b, false
+	}
+	in.guard, in.empty, in.need = parser.Guard{}, 0, 0
+	if err != nil {
+		x.refuse(c, codeOf(err))
+		return b, false
+	}
+	return x.decide(c, b, n)
+}
+
+// decode goes on with a chunked message. The octets of its data move down, to
+// the end of what is final; at the end the message is served as one that came
+// with a length. parsed says that the exchange knows its head.
+func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
+	in, x, cfg := &c.in, c.l.x, &c.l.srv.cfg
+	raw := b[in.have:]
+	if in.coding == inChunks {
+		limits := parser.ChunkLimits{Content: cfg.MaxContentBytes, Extensions: cfg.MaxExtensionBytes}
+		content, n, err := in.chunks.Decode(raw, &limits)
+		if !in.drop {
+			in.have += content
+		}
+		if err == parser.ErrPartial {
+			return b[:in.have], false
+		}
+		if err != nil {
+			x.breakOff(c, codeOf(err))
+			return nil, false
+		}
+		in.coding, raw = inTrailers, raw[n:]
+	}
+	n, err := x.r.trailer.Parse(raw, &in.guard)
+	if err == parser.ErrPartial {
+		return b[:in.have+copy(b[in.have:], raw)], false
+	}
+	if err != nil {
+		x.breakOff(c, codeOf(err))
+		return nil, false
+	}
+	message, trailers, served := b[:in.have], raw[:n], in.drop
+	in.coding, in.drop, in.have, in.guard = unchunked, false, 0, parser.Guard{}
+	if !served {
+		x.complete(c, message, trailers, parsed)
+	}
+	return raw[n:], true
+}
