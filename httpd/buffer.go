@@ -5,7 +5,7 @@ import "github.com/valyala/bytebufferpool"
 const (
 	loopBuffer = 64 << 10  // octets of a loop's receive buffer
 	mostPooled = 64 << 10  // a buffer that grew beyond this is left to the collector
-	leastGrown = 512       // a session buffer that grows has at least this size
+	leastGrown = 512       // a recv into a session buffer has at least this room, within its limit
 	mostKept   = 256 << 10 // octets of a loop's output buffer from one turn to the next
 )
 
@@ -36,12 +36,12 @@ func (p *buffers) release(buf **bytebufferpool.ByteBuffer) {
 	*buf = nil
 }
 
-// room returns the free part of b, grown if there is none, so that b never
-// has more than limit octets. It doubles: what a peer announces but does not
-// send costs nothing.
+// room returns the free part of b, grown if there is too little, so that b
+// never has more than limit octets. It doubles: what a peer announces but does
+// not send costs nothing.
 func room(b *bytebufferpool.ByteBuffer, limit int) []byte {
-	if len(b.B) == cap(b.B) {
-		grown := make([]byte, len(b.B), max(len(b.B), min(limit, max(2*cap(b.B), leastGrown))))
+	if cap(b.B)-len(b.B) < min(limit-len(b.B), leastGrown) {
+		grown := make([]byte, len(b.B), min(limit, max(2*cap(b.B), len(b.B)+leastGrown)))
 		copy(grown, b.B)
 		b.B = grown
 	}

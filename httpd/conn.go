@@ -256,7 +256,7 @@ func (c *conn) expired() {
 		c.close(c.ended)
 		return
 	}
-	c.l.x.refuse(c, code)
+	c.l.x.refuse(c, code, false)
 	c.ended = whyExpired
 	c.keep(nil)
 	c.send()

@@ -32,7 +32,7 @@ const allowOnly ErrCode = 204
 func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	in, r := &c.in, &x.r
 	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
-		x.refuse(c, ErrContentTooLarge)
+		x.refuse(c, ErrContentTooLarge, r.isHead())
 		return b, false
 	}
 	code := x.admit(c.l.srv)
@@ -126,7 +126,7 @@ func (x *exchange) begin(c *conn) {
 	o.old = r.head.Minor == 0
 	o.close = !persistent || c.l.ends != running
 	o.persist = persistent && o.old
-	o.bare = string(r.head.Method.Of(r.message)) == "HEAD"
+	o.bare = r.isHead()
 	c.ended = whyServed
 }
 
@@ -159,10 +159,11 @@ func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 }
 
 // refuse answers what broke the protocol, or came too late, and ends the
-// session: where the next request begins is not known any more.
-func (x *exchange) refuse(c *conn, code ErrCode) {
+// session: where the next request begins is not known any more. head says that
+// the request is known to be HEAD, which has no content in its answer.
+func (x *exchange) refuse(c *conn, code ErrCode, head bool) {
 	x.w.reset()
-	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, false
+	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, head
 	x.w.SendErr(code, "")
 	c.last, c.unread, c.ended = true, true, whyRefused
 }
@@ -171,7 +172,7 @@ func (x *exchange) refuse(c *conn, code ErrCode) {
 // may have been answered.
 func (x *exchange) breakOff(c *conn, code ErrCode) {
 	if !c.in.drop {
-		x.refuse(c, code)
+		x.refuse(c, code, false)
 	}
 	c.last, c.unread, c.ended = true, true, whyRefused
 }

@@ -55,7 +55,6 @@ func (in *input) limit(cfg *Config) int {
 // skipEmpty counts n octets of empty lines and reports whether that many are
 // allowed.
 func (in *input) skipEmpty(n int) bool {
-	in.guard = parser.Guard{} // it may have seen the CR of one
 	in.empty += uint8(min(n, maxEmpty+1))
 	return in.empty <= maxEmpty
 }
@@ -76,7 +75,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	case in.need == 0:
 		if n := parser.EmptyLines(b); n > 0 {
 			if !in.skipEmpty(n) {
-				x.refuse(c, ErrBadRequest)
+				x.refuse(c, ErrBadRequest, false)
 			}
 			return b[n:], true
 		}
@@ -85,9 +84,9 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	if err == parser.ErrPartial {
 		return b, false
 	}
-	in.guard, in.empty, in.need = parser.Guard{}, 0, 0
+	in.empty, in.need = 0, 0
 	if err != nil {
-		x.refuse(c, codeOf(err))
+		x.refuse(c, codeOf(err), x.r.isHead())
 		return b, false
 	}
 	return x.decide(c, b, n)
@@ -123,7 +122,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 		return nil, false
 	}
 	message, trailers, served := b[:in.have], raw[:n], in.drop
-	in.coding, in.drop, in.have, in.guard = unchunked, false, 0, parser.Guard{}
+	in.coding, in.drop, in.have = unchunked, false, 0
 	if !served {
 		x.complete(c, message, trailers, parsed)
 	}

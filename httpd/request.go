@@ -27,6 +27,7 @@ type Request struct {
 // parse parses the head that b begins with and applies the rules that take
 // more than one of its lines to see. Its outcomes are parser.Head.Parse's.
 func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
+	r.message = nil
 	if n, err = r.head.Parse(b, g); err != nil {
 		return 0, err
 	}
@@ -40,6 +41,11 @@ func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
 	}
 	r.target, err = parser.SplitTarget(&r.head, head)
 	return n, err
+}
+
+// isHead reports whether the request is HEAD, as far as its head is known.
+func (r *Request) isHead() bool {
+	return r.message != nil && string(r.head.Method.Of(r.message)) == "HEAD"
 }
 
 // Method returns the method: "GET". It is case-sensitive.

@@ -129,7 +129,7 @@ func (srv *Server) Adopt(fd int) error {
 // output that is waiting. It does nothing if that session has ended, whoever
 // is connected in its place. (ESP-IDF: httpd_sess_trigger_close.)
 func (srv *Server) TriggerClose(id ID) {
-	if id.name.Gen > 0 { // or else it is the zero ID
+	if id.name.Gen > 0 && int(id.loop) < len(srv.loops) { // or else it is no ID of this server's
 		srv.loops[id.loop].work.trigger(id.name)
 	}
 }

@@ -75,6 +75,9 @@ func (w *work) adopt(s socket) error {
 // trigger asks for the end of a session. Of two names with one slot the
 // session of the older one has ended, and its entry becomes the newer's.
 func (w *work) trigger(name sess.Name) error {
+	if int(name.Slot) >= len(w.place) {
+		return nil // no session of this loop has such a name
+	}
 	return w.put(func(todo *batch) error {
 		switch at := w.place[name.Slot]; {
 		case at == 0:
