@@ -20,7 +20,7 @@ type conn struct {
 	fresh  bool // no request has been served
 	ready  bool // stands in line to be resumed: in has more than its share
 	last   bool // no further request is served; the session ends after out
-	unread bool // if last: the peer may have more to say
+	unread bool // if last: the peer has more to say
 	shared bool // the socket may have another descriptor
 }
 
@@ -60,7 +60,6 @@ func (c *conn) receive() {
 		c.close(whyBroken)
 		return
 	}
-	c.unread = n == len(b) // a full buffer: there may be more
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
 		c.proceed(c.in.buf.B)
@@ -146,7 +145,6 @@ func (c *conn) send() bool {
 		out = out[n:]
 		if o == again {
 			c.out.buf = c.l.pool.keep(out)
-			c.unread = true // nobody looks until it is gone
 			break
 		}
 		if o != ok {
@@ -268,12 +266,17 @@ func (c *conn) quiet() bool {
 	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
 }
 
-// finish ends the session after its last response. If the peer is there and
-// may have more to say, close(2) now would reset the connection, and that can
-// destroy the response on its way: then our side is shut down first, and the
-// peer's input dropped for a while.
+// finish ends the session after its last response. If input is left unread in
+// the socket, close(2) resets the connection, and that can destroy the response
+// on its way: then our side is shut down first, and the peer's input dropped
+// for a while.
 func (c *conn) finish() {
-	if !c.unread || c.ended == whyPeer || c.ended == whyBroken {
+	gone := c.ended == whyPeer || c.ended == whyBroken
+	if !gone && !c.unread { // as far as is known: look
+		_, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
+		gone = o != ok
+	}
+	if gone {
 		c.close(c.ended)
 		return
 	}

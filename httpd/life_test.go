@@ -99,8 +99,16 @@ func TestContexts(t *testing.T) {
 			r.quiet()
 			r.is(s, stateFlush)
 			s.refusing = false
+		}, closeThenFree, whyStop},
+		{"Stop with output waiting and a request unread", func(r *rig, s *sock) {
+			s.refusing = true
+			r.ask(s, get("/hi"))
+			r.srv.Stop()
 			r.quiet()
-			s.fin() // nobody has looked what else the peer has sent
+			s.says(get("/hi"))
+			s.refusing = false
+			r.quiet()
+			s.fin()
 		}, "shutdown, close, free A", whyStop},
 		{"Stop in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Stop(); r.ask(s, " /hi HTTP/1.0\r\n\r\n") }, closeThenFree, whyServed},
 		{"Close in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Close() }, closeThenFree, whyStop},
@@ -123,6 +131,14 @@ func TestContexts(t *testing.T) {
 			r.srv.TriggerClose(r.id(s))
 			r.quiet()
 			r.is(s, stateFlush)
+			s.refusing = false
+		}, closeThenFree, whyTrigger},
+		{"TriggerClose with output waiting and a request unread", func(r *rig, s *sock) {
+			s.refusing = true
+			r.ask(s, get("/hi"))
+			r.srv.TriggerClose(r.id(s))
+			r.quiet()
+			s.says(get("/hi"))
 			s.refusing = false
 			r.quiet()
 			s.fin()

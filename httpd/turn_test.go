@@ -275,22 +275,30 @@ func TestLinger(t *testing.T) {
 	}
 }
 
-// TestLingerAfterFullBuffer: a recv that fills its buffer has not seen whether
-// there is more.
-func TestLingerAfterFullBuffer(t *testing.T) {
-	for _, over := range []int{-1, 0} {
-		r := newRig(t, Config{MaxOutputBytes: 1 << 20})
+// TestLingerAfterALook: whether the peer has said more than was received is
+// seen by one more recv before the close.
+func TestLingerAfterALook(t *testing.T) {
+	last := req("GET /hi", "Connection: close")
+	for _, c := range []struct {
+		name string
+		says func(*sock)
+		want string
+	}{
+		{"nothing", func(*sock) {}, "recv 10, send 10, recv 10: nothing, close 10"},
+		{"an empty line", func(s *sock) { s.says("\r\n"); s.fin() }, "recv 10, send 10, recv 10, shutdown 10, recv 10: 2, close 10"},
+		{"its end", func(s *sock) { s.fin() }, "recv 10, send 10, recv 10: 2, close 10"},
+	} {
+		r := newRig(t, Config{})
 		s := r.connect()
-		last := req("GET /hi", "Connection: close")
-		fill := loopBuffer + over - len(last)
-		content := strings.Repeat("x", fill-len(post(strings.Repeat("x", fill)))+fill)
-		s.says(post(content) + last)
+		r.k.log = nil
+		s.says(last)
+		c.says(s)
 		r.quiet()
-		if got := s.took(); got != good(content)+good("hi", "close") {
-			t.Errorf("over %d: got %d octets", over, len(got))
+		if got := s.took(); got != good("hi", "close") {
+			t.Errorf("%s: got %q", c.name, got)
 		}
-		if s.shut != (over >= 0) || s.closed != (over < 0) {
-			t.Errorf("over %d: shut down %v, closed %v", over, s.shut, s.closed)
+		if got := r.k.logOf("send", "recv", "shutdown", "close"); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
 		}
 		r.finish()
 	}
