@@ -85,7 +85,7 @@ func (c *conn) trigger() {
 		return // it is ending
 	}
 	c.last, c.ended = true, whyTrigger
-	c.unread = c.unread || c.in.buf != nil || c.in.skip > 0
+	c.unread = c.unread || c.in.buf != nil || c.in.skip > 0 || c.in.drop
 	c.keep(nil)
 	c.settle()
 }

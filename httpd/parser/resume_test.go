@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -16,30 +17,57 @@ func TestDripIsLinear(t *testing.T) {
 		"GET / HTTP/1.1\r\n" + strings.Repeat("A:\r\n", 3000) + "\r\n",
 	} {
 		h := Head{MaxTarget: 8192, MaxHead: 16384, Fields: make([]Field, 0, 3000)}
-		var g Guard
-		b, scanned := []byte(in), 0
-		for end := range len(b) {
-			before := g
-			if _, err := h.Parse(b[:end], &g); err != ErrPartial {
-				t.Fatalf("%.20q up to %d: %v", in, end, err)
-			}
-			if lag := end - int(g.seen); lag > 1 {
-				t.Fatalf("%.20q: %d octets of %d will be looked at again", in, lag, end)
-			}
-			scanned += end - int(before.seen)
-			scanned += int(g.line - before.line) // to judge the lines that are in now
+		scanned, err := drip(&h, []byte(in))
+		if err != nil {
+			t.Fatalf("%.20q: %v", in, err)
 		}
-		scanned += len(b) - int(g.seen)
-		n, err := h.Parse(b, &g)
-		if err != nil || n != len(b) {
-			t.Fatalf("%.20q: %d, %v", in, n, err)
-		}
-		scanned += n // the whole head, once
-		ratio := float64(scanned) / float64(len(b))
+		ratio := float64(scanned) / float64(len(in))
 		t.Logf("%.20q: %.2f octets looked at for each one received", in, ratio)
 		if ratio > 4 {
 			t.Errorf("%.20q: %.2f octets looked at for each one received", in, ratio)
 		}
+	}
+}
+
+// drip gives h a head octet by octet and counts how many Parse looks at.
+func drip(h *Head, b []byte) (scanned int, err error) {
+	var g Guard
+	for end := range len(b) {
+		before := g
+		if _, err := h.Parse(b[:end], &g); err != ErrPartial {
+			return 0, fmt.Errorf("up to %d: %v", end, err)
+		}
+		if lag := end - int(g.seen); lag > 1 {
+			return 0, fmt.Errorf("%d octets of %d will be looked at again", lag, end)
+		}
+		scanned += end - int(before.seen)
+		scanned += int(g.line - before.line) // to judge the lines that are in now
+	}
+	scanned += len(b) - int(g.seen)
+	n, err := h.Parse(b, &g)
+	if err != nil || n != len(b) {
+		return 0, fmt.Errorf("%d of %d: %v", n, len(b), err)
+	}
+	return scanned + n, nil // the whole head, once
+}
+
+// BenchmarkScanned shows how many octets are looked at for each one received
+// of a head that drips in: a constant, whatever its size.
+func BenchmarkScanned(b *testing.B) {
+	for _, size := range []int{1 << 10, 1 << 12, 1 << 14, 1 << 16} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			line := "Name: " + strings.Repeat("v", 150) + "\r\n"
+			in := []byte("GET / HTTP/1.1\r\n" + strings.Repeat(line, size/len(line)) + "\r\n")
+			h := Head{MaxTarget: 8192, MaxHead: len(in), Fields: make([]Field, 0, 1000)}
+			scanned := 0
+			for b.Loop() {
+				var err error
+				if scanned, err = drip(&h, in); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(scanned)/float64(len(in)), "scanned/octet")
+		})
 	}
 }
 
