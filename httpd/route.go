@@ -139,16 +139,31 @@ func (t *routes) appendAllow(dst, path []byte) []byte {
 		if string(path) != "*" && !t.match(route.Pattern, path) {
 			continue
 		}
-		dst = appendMethod(dst, list, route.Method)
-		if route.Method == "GET" {
-			dst = appendMethod(dst, list, "HEAD")
+		for _, method := range route.allows() {
+			dst = appendMethod(dst, list, method)
 		}
 	}
 	return append(appendMethod(dst, list, "OPTIONS"), "\r\n"...)
 }
 
-// appendMethod adds a method to the list at dst[list:]. A route without one
-// has nothing to add: it takes what is not listed, too.
+// allows returns the methods that a path takes for the sake of one route. An
+// any-method route takes more than can be listed.
+func (route *Route) allows() []string {
+	switch route.Method {
+	case "":
+		return anyMethod
+	case "GET":
+		return getAndHead
+	}
+	return []string{route.Method}
+}
+
+var (
+	anyMethod  = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"}
+	getAndHead = []string{"GET", "HEAD"}
+)
+
+// appendMethod adds a method to the list at dst[list:], unless it is there.
 func appendMethod(dst []byte, list int, method string) []byte {
 	for _, listed := range bytes.Split(dst[list:], []byte(", ")) {
 		if string(listed) == method {

@@ -298,7 +298,11 @@ func TestRun(t *testing.T) {
 	connect(t, "127.0.0.1:"+port).do("POST", "/adder", "1", 200, "1")
 	d.log.take()
 
-	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {

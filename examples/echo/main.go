@@ -75,6 +75,8 @@ func echo(w *httpd.Response, r *httpd.Request) error {
 		Trailers:  pairs(r.Trailers()),
 		TargetB64: []byte(r.Target()),
 		BodyB64:   r.Content(),
+
+		HeadersB64: [][2]any{},
 	}
 	if utf8.Valid(r.Content()) {
 		m.Content = string(r.Content())
