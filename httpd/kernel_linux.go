@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -117,10 +118,11 @@ func (k *epoll) Event(i int) (sess.Name, interest) {
 	return sess.Name{Slot: ev.Fd, Gen: ev.Pad}, ready
 }
 
-// Wake adds 1 to the eventfd. It can fail only when its counter is full, and
-// then it has been written to.
+// Wake adds 1 to the eventfd. That fails when its counter is full, which is
+// after 2^64-2 of them: nobody reads it.
 func (k *epoll) Wake() {
-	one := [8]byte{1, 1, 1, 1, 1, 1, 1, 0} // not 0 in either byte order
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
 	unix.Write(k.wakefd, one[:])
 }
 
