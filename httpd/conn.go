@@ -254,7 +254,7 @@ func (c *conn) expired() {
 		c.close(c.ended)
 		return
 	}
-	c.l.x.refuse(c, code, false)
+	c.l.x.refuse(c, code, c.in.buf.B)
 	c.ended = whyExpired
 	c.keep(nil)
 	c.send()

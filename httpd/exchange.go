@@ -1,6 +1,10 @@
 package httpd
 
-import "moor.example/httpd/parser"
+import (
+	"bytes"
+
+	"moor.example/httpd/parser"
+)
 
 // An exchange is one request and its response. A loop has one, and uses it
 // again and again.
@@ -32,7 +36,7 @@ const allowOnly ErrCode = 204
 func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	in, r := &c.in, &x.r
 	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
-		x.refuse(c, ErrContentTooLarge, r.isHead())
+		x.refuse(c, ErrContentTooLarge, b)
 		return b, false
 	}
 	code := x.admit(c.l.srv)
@@ -126,7 +130,7 @@ func (x *exchange) begin(c *conn) {
 	o.old = r.head.Minor == 0
 	o.close = !persistent || c.l.ends != running
 	o.persist = persistent && o.old
-	o.bare = r.isHead()
+	o.bare = isHead(r.message)
 	c.ended = whyServed
 }
 
@@ -159,20 +163,25 @@ func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 }
 
 // refuse answers what broke the protocol, or came too late, and ends the
-// session: where the next request begins is not known any more. head says that
-// the request is known to be HEAD, which has no content in its answer.
-func (x *exchange) refuse(c *conn, code ErrCode, head bool) {
+// session: where the next request begins is not known any more. b begins with
+// what is here of the request.
+func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	x.w.reset()
-	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, head
+	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, isHead(b)
 	x.w.SendErr(code, "")
 	c.last, c.unread, c.ended = true, true, whyRefused
 }
 
 // breakOff is refuse for a content that goes wrong: the request it belongs to
 // may have been answered.
-func (x *exchange) breakOff(c *conn, code ErrCode) {
+func (x *exchange) breakOff(c *conn, code ErrCode, b []byte) {
 	if !c.in.drop {
-		x.refuse(c, code, false)
+		x.refuse(c, code, b)
 	}
 	c.last, c.unread, c.ended = true, true, whyRefused
 }
+
+// isHead reports whether b begins a HEAD request, whose answer has no content.
+func isHead(b []byte) bool { return bytes.HasPrefix(b, headMethod) }
+
+var headMethod = []byte("HEAD ")

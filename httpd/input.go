@@ -11,8 +11,10 @@ const (
 	// request-line: room for the CRLF that some clients send after a request's
 	// content (RFC 9112 2.2).
 	maxEmpty = 16
-	// chunkRoom is what a recv is given at least while chunks arrive: most of
-	// it is their data, and what is not goes away when they are decoded.
+	// chunkRoom is what a message may grow by while chunks arrive, however
+	// little of it is here: most of that is their data, and what is not goes
+	// away when they are decoded. A longer one may double, or else growing
+	// would cost the square of its length.
 	chunkRoom = 4 << 10
 )
 
@@ -47,7 +49,8 @@ func (in *input) limit(cfg *Config) int {
 	case in.need > 0:
 		return in.need
 	case in.coding != unchunked:
-		return len(in.buf.B) + max(in.chunks.Left(), chunkRoom)
+		n := len(in.buf.B)
+		return n + max(n, in.chunks.Left(), chunkRoom)
 	}
 	return cfg.MaxHeadBytes + 1
 }
@@ -75,7 +78,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	case in.need == 0:
 		if n := parser.EmptyLines(b); n > 0 {
 			if !in.skipEmpty(n) {
-				x.refuse(c, ErrBadRequest, false)
+				x.refuse(c, ErrBadRequest, b)
 			}
 			return b[n:], true
 		}
@@ -86,7 +89,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	}
 	in.empty, in.need = 0, 0
 	if err != nil {
-		x.refuse(c, codeOf(err), x.r.isHead())
+		x.refuse(c, codeOf(err), b)
 		return b, false
 	}
 	return x.decide(c, b, n)
@@ -108,7 +111,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 			return b[:in.have], false
 		}
 		if err != nil {
-			x.breakOff(c, codeOf(err))
+			x.breakOff(c, codeOf(err), b)
 			return nil, false
 		}
 		in.coding, raw = inTrailers, raw[n:]
@@ -118,7 +121,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 		return b[:in.have+copy(b[in.have:], raw)], false
 	}
 	if err != nil {
-		x.breakOff(c, codeOf(err))
+		x.breakOff(c, codeOf(err), b)
 		return nil, false
 	}
 	message, trailers, served := b[:in.have], raw[:n], in.drop

@@ -27,7 +27,6 @@ type Request struct {
 // parse parses the head that b begins with and applies the rules that take
 // more than one of its lines to see. Its outcomes are parser.Head.Parse's.
 func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
-	r.message = nil
 	if n, err = r.head.Parse(b, g); err != nil {
 		return 0, err
 	}
@@ -41,11 +40,6 @@ func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
 	}
 	r.target, err = parser.SplitTarget(&r.head, head)
 	return n, err
-}
-
-// isHead reports whether the request is HEAD, as far as its head is known.
-func (r *Request) isHead() bool {
-	return r.message != nil && string(r.head.Method.Of(r.message)) == "HEAD"
 }
 
 // Method returns the method: "GET". It is case-sensitive.
@@ -90,6 +84,20 @@ func (r *Request) path() []byte {
 
 var root = []byte("/")
 
+// PathValue returns what the path has in the place of {name} or {name...} in
+// the pattern of the request's route, decoded; empty if it has no such place.
+// See MatchPattern. Decoded it may have any octet in it, slashes and NUL too.
+func (r *Request) PathValue(name string) string {
+	var buf [64]byte                                                // what is longer goes to the heap
+	b, _ := parser.AppendUnescaped(buf[:0], r.PathValueBytes(name)) // it is well-formed, or the request were refused
+	return string(b)
+}
+
+// PathValueBytes is PathValue undecoded and without the copy: it returns a view.
+func (r *Request) PathValueBytes(name string) []byte {
+	return pathValue(r.route.Pattern, name, r.path())
+}
+
 // Query returns the value of the first parameter of that name in the query,
 // undecoded, and whether there is one. (ESP-IDF: httpd_query_key_value.)
 func (r *Request) Query(name string) (value string, ok bool) {
@@ -132,10 +140,11 @@ func (r *Request) Trailer(name string) (value string, ok bool) {
 
 // Trailers ranges over the trailer fields as Headers does over the others.
 func (r *Request) Trailers() iter.Seq2[[]byte, []byte] {
-	if r.trailers == nil {
-		return func(func(name, value []byte) bool) {}
+	var list []parser.Field // what trailer has may be another request's
+	if r.trailers != nil {
+		list = r.trailer.Fields
 	}
-	return fields(r.trailer.Fields, r.trailers)
+	return fields(list, r.trailers)
 }
 
 func fields(list []parser.Field, b []byte) iter.Seq2[[]byte, []byte] {
@@ -150,7 +159,7 @@ func fields(list []parser.Field, b []byte) iter.Seq2[[]byte, []byte] {
 
 // Content returns the whole content: a view. It is empty if the request has
 // none. (ESP-IDF: httpd_req_recv.)
-func (r *Request) Content() []byte { return r.message[r.content:] }
+func (r *Request) Content() []byte { return r.message[r.content:len(r.message):len(r.message)] }
 
 // Session returns the session of the request's connection.
 func (r *Request) Session() *Session { return &r.session }

@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,33 +24,36 @@ type row struct {
 
 // The limits of the table's server.
 const (
-	tableTarget  = 64
-	tableHead    = 256
-	tableFields  = 8
-	tableContent = 64
+	tableTarget     = 64
+	tableHead       = 256
+	tableFields     = 8
+	tableContent    = 64
+	tableExtensions = 16
+	tableTrailer    = 48
 )
 
 func TestTable(t *testing.T) {
-	for _, row := range slicesOf(validRows(), refusedRows(), rejectedRows(), limitRows(), expectRows()) {
+	checkRows(t, validRows(), refusedRows(), rejectedRows(), limitRows(), expectRows())
+}
+
+func checkRows(t *testing.T, tables ...[]row) {
+	for _, row := range slices.Concat(tables...) {
 		t.Run(row.name, func(t *testing.T) { row.check(t) })
 	}
 }
 
-func slicesOf(tables ...[]row) (all []row) {
-	for _, t := range tables {
-		all = append(all, t...)
-	}
-	return all
-}
-
 // check plays the row whole, cut in two everywhere, octet by octet and cut at
-// random, and each of them with sends that take everything, or little.
+// random, each of them with sends that take everything, or little, and then
+// octet by octet in turn with another session.
 func (row row) check(t *testing.T) {
 	r := newRig(t, Config{
 		MaxTargetBytes:  tableTarget,
 		MaxHeadBytes:    tableHead,
 		MaxFields:       tableFields,
 		MaxContentBytes: tableContent,
+
+		MaxExtensionBytes: tableExtensions,
+		MaxTrailerBytes:   tableTrailer,
 	})
 	rng := rand.New(rand.NewPCG(1, uint64(len(row.in))))
 	row.play(r, nil, row.in)
@@ -66,6 +70,7 @@ func (row row) check(t *testing.T) {
 		row.play(r, room, bytewise...)
 		row.play(r, room, cut(rng, row.in)...)
 	}
+	row.beside(r)
 	r.finish()
 }
 
@@ -99,6 +104,40 @@ func (row row) play(r *rig, room func() int, pieces ...string) {
 	s.room = room
 	s.says(pieces...)
 	r.quiet()
+	row.judge(r, s, pieces)
+	r.k.log = r.k.log[:0]
+	r.empty()
+}
+
+// beside sends the row octet by octet while another session sends requests of
+// its own in the same way: what the loop knows of the one is the other's by the
+// time of the next octet.
+func (row row) beside(r *rig) {
+	r.Helper()
+	const line = "POST /show?other=session"
+	other := chunkedTo(line, chunks("o", "ther")+"0\r\nO: T\r\n\r\n", "O: H") + req(line, "O: L", "Content-Length: 3") + "oth"
+	told := good(line+" HTTP/1.1\nHost: a\nO: H\nTransfer-Encoding: chunked\n\nother\nO: T\n") +
+		good(line+" HTTP/1.1\nHost: a\nO: L\nContent-Length: 3\n\noth\n")
+	first, second := r.connect(), r.connect()
+	for i := range max(len(row.in), len(other)) {
+		if i < len(row.in) {
+			first.says(row.in[i : i+1])
+		}
+		second.says(other[i%len(other) : i%len(other)+1])
+		r.turn()
+	}
+	r.quiet()
+	row.judge(r, first, []string{"octet by octet beside another session"})
+	if got := second.took(); !strings.HasPrefix(strings.Repeat(told, len(row.in)/len(other)+1), got) || len(got) < len(told) {
+		r.Errorf("the other session got %q", got)
+	}
+	r.k.log = r.k.log[:0]
+	r.empty()
+}
+
+// judge wants the peer to have been told what the row says.
+func (row row) judge(r *rig, s *sock, pieces []string) {
+	r.Helper()
 	out, tells := row.split(string(s.out))
 	if want := row.tells(s.taken); tells != want {
 		r.Errorf("%q: told to continue %d times, want %d", pieces, tells, want)
@@ -116,8 +155,6 @@ func (row row) play(r *rig, room func() int, pieces ...string) {
 	if !s.closed && !s.shut {
 		row.rest(r, s)
 	}
-	r.k.log = r.k.log[:0]
-	r.empty()
 }
 
 // rest wants an open connection to hold nothing between two requests.
