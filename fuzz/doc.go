@@ -8,6 +8,9 @@
 //
 //	go test -v -run=TestDifferential ./fuzz -differential.count=1000000
 //
+// TestEngine says such requests to a whole server, in streams and in pieces, as
+// FuzzEngine and FuzzSmuggle do with any octets.
+//
 // An ordinary go test runs the seeds, which are in the targets themselves and
 // in testdata/fuzz. What fuzzing found is a row of the table tests of the
 // package where it was found.

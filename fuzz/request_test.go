@@ -18,6 +18,7 @@ type request struct {
 	minor                int
 	fields, trailers     map[string][]string // by canonical name
 	content              string
+	chunked              bool
 	next                 int // where the next request begins
 }
 
@@ -110,6 +111,7 @@ func theirs(b []byte) (r request, err error) {
 		fields:   std.Header,
 		trailers: std.Trailer,
 		content:  string(content),
+		chunked:  std.ContentLength < 0,
 		next:     len(b) - source.Len() - buffer.Buffered(),
 	}, nil
 }

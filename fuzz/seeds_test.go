@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"net/textproto"
+	"strings"
 	"testing"
 
 	"moor.example/httpd/parser"
@@ -53,4 +54,32 @@ func fieldValues(fields []parser.Field, b []byte) map[string][]string {
 		m[name] = append(m[name], string(f.Value.Of(b)))
 	}
 	return m
+}
+
+// streams are what peers say on a connection: requests for every way in which
+// the engine answers, and what comes of the limits of its tests.
+var streams = []string{
+	"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: v\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"HEAD /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /~get HTTP/1.1\r\nHost: a\r\n\r\nHEAD /~none HTTP/1.1\r\nHost: a\r\n\r\nHEAD /t HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /w HTTP/1.1\r\nHost: a\r\n\r\nGET /t HTTP/1.1\r\nHost: a\r\n\r\nGET /i HTTP/1.1\r\nHost: a\r\n\r\nGET /m HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /c HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\nGET /l HTTP/1.1\r\nHost: a\r\n\r\nGET /w HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /e HTTP/1.1\r\nHost: a\r\n\r\nGET /1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /n HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /~none HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloPUT /~get HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nGET /1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\nOPTIONS /~get HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\nGET http://b/1?q HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /l HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhelloPOST /~none HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhelloGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"\r\n\r\nGET /1 HTTP/1.1\r\nHost: a\r\n\r\n\r\n\r\n",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 33\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"HEAD /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 129\r\n\r\n",
+	"HEAD /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n81\r\nhello",
+	"GET /1 HTTP/1.1\r\nA:\r\nB:\r\nC:\r\nD:\r\nE:\r\nF:\r\nG:\r\nH:\r\nI:\r\n\r\n",
+	"GET /x HT",
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 128\r\n\r\n" + strings.Repeat("GET /2 HTTP/1.1\r\n", 7) + "\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
 }
