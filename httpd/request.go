@@ -98,6 +98,17 @@ func (r *Request) PathValueBytes(name string) []byte {
 	return pathValue(r.route.Pattern, name, r.path())
 }
 
+// Host returns the host that the request is for, with the port if one is named:
+// the one in an absolute-form request-target, or else that of Host. It is empty
+// if an HTTP/1.0 client names none (RFC 9112 3.2.2 and 3.3).
+func (r *Request) Host() string {
+	if r.target.Form == parser.AbsoluteForm || r.target.Form == parser.AuthorityForm {
+		return string(r.target.Authority.Of(r.message))
+	}
+	host, _ := r.Header("Host")
+	return host
+}
+
 // Query returns the value of the first parameter of that name in the query,
 // undecoded, and whether there is one. (ESP-IDF: httpd_query_key_value.)
 func (r *Request) Query(name string) (value string, ok bool) {

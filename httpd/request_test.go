@@ -157,3 +157,31 @@ func TestCopies(t *testing.T) {
 	}
 	r.finish()
 }
+
+// TestHost: the host in the request-target counts, and not the field then.
+func TestHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"GET /x HTTP/1.1\r\nHost: a\r\n\r\n":                "a",
+		"GET /x HTTP/1.1\r\nHost: a:80\r\n\r\n":             "a:80",
+		"GET /x HTTP/1.1\r\nHost:\r\n\r\n":                  "",
+		"GET http://b:8080/x HTTP/1.1\r\nHost: a\r\n\r\n":   "b:8080",
+		"GET https://b/x HTTP/1.1\r\nHost: a\r\n\r\n":       "b",
+		"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n": "",
+		"GET http://[::1]/x HTTP/1.1\r\nHost: a\r\n\r\n":    "[::1]",
+		"OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n":            "a",
+		"CONNECT b:443 HTTP/1.1\r\nHost: a\r\n\r\n":         "b:443",
+	} {
+		r := newRig(t, Config{Match: func(pattern string, path []byte) bool {
+			return pattern == "/host" || pattern == string(path)
+		}})
+		host := "none asked"
+		ask := func(w *Response, r *Request) error { host = r.Host(); return w.Send(nil) }
+		r.handle("CONNECT", "/host", ask)
+		r.handle("", "/host", ask)
+		r.ask(r.connect(), in)
+		if host != want {
+			t.Errorf("%q: %q, want %q", in, host, want)
+		}
+		r.finish()
+	}
+}

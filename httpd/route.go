@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,8 @@ type Route struct {
 	Method string
 	// Pattern is what Config.Match compares with the path. Unless that is
 	// set: the path itself, octet for octet as the request has it, without
-	// the query. It begins with a slash, or is "*" for OPTIONS.
+	// the query. It begins with a slash, or is "*" for OPTIONS. Of the routes
+	// that match a request the first that was added answers it.
 	Pattern string
 	// Handler answers.
 	Handler Handler
@@ -40,17 +42,48 @@ type Route struct {
 	UserCtx any
 }
 
-// ErrRouteExists is the error for a route whose method and pattern are taken.
-var ErrRouteExists = errors.New("httpd: route exists")
+// The errors of Handle, Unhandle and UnhandleAll. They come wrapped: the text
+// names the route.
+var (
+	// ErrRouteExists: an earlier route answers all that this one would.
+	// (ESP-IDF: ESP_ERR_HTTPD_HANDLER_EXISTS.)
+	ErrRouteExists = errors.New("httpd: route exists")
+	// ErrRoutesFull: there are Config.MaxRoutes routes.
+	// (ESP-IDF: ESP_ERR_HTTPD_HANDLERS_FULL.)
+	ErrRoutesFull = errors.New("httpd: no room for another route")
+	// ErrNoRoute: there is no such route. (ESP-IDF: ESP_ERR_NOT_FOUND.)
+	ErrNoRoute = errors.New("httpd: no such route")
+)
 
-// Handle adds a route. It may be called at any time, from any goroutine; the
-// next request sees it. (ESP-IDF: httpd_register_uri_handler.)
+// Handle adds a route, behind all others. It may be called at any time, from
+// any goroutine; the next request sees it. A route is refused with
+// ErrRouteExists if an earlier one takes its method, and matches its pattern as
+// if that were a path: with MatchWildcard /a can come before /*, not after it.
+// (ESP-IDF: httpd_register_uri_handler.)
 func (srv *Server) Handle(route Route) error { return srv.routes.add(route) }
+
+// Unhandle removes the route that was added with this method and this pattern,
+// both compared as they are. Like Handle it may be called at any time. A handler
+// that is running finishes, and has its UserCtx. A request whose content has
+// not come whole finds no route, or another.
+// (ESP-IDF: httpd_unregister_uri_handler.)
+func (srv *Server) Unhandle(method, pattern string) error {
+	gone := func(route *Route) bool { return route.Method == method && route.Pattern == pattern }
+	return srv.routes.remove(gone, routeName(method, pattern))
+}
+
+// UnhandleAll is Unhandle for all methods of a pattern.
+// (ESP-IDF: httpd_unregister_uri.)
+func (srv *Server) UnhandleAll(pattern string) error {
+	gone := func(route *Route) bool { return route.Pattern == pattern }
+	return srv.routes.remove(gone, pattern)
+}
 
 // routes are the routes of a server in the order of their registration. The
 // loops read a table that never changes; a writer puts a new one in its place.
 type routes struct {
 	matcher func(pattern string, path []byte) bool // nil: the exact one
+	most    int                                    // routes
 	mu      sync.Mutex                             // held by writers
 	table   atomic.Pointer[[]*Route]
 }
@@ -66,15 +99,36 @@ func (t *routes) add(route Route) error {
 	if err := route.check(); err != nil {
 		return err
 	}
+	text := []byte(route.Pattern)
+	if wrong := malformed(route.Pattern); wrong != "" && !t.match(route.Pattern, text) {
+		return fmt.Errorf("httpd: Route.Pattern %q: %s", route.Pattern, wrong)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.load()
 	for _, o := range old {
-		if o.Method == route.Method && o.Pattern == route.Pattern {
-			return fmt.Errorf("%w: %s %s", ErrRouteExists, route.Method, route.Pattern)
+		same := o.Pattern == route.Pattern // MatchWildcard does not match /a/? with itself
+		if o.hides(route.Method) && (same || t.match(o.Pattern, text)) {
+			return fmt.Errorf("%w: %s is never reached behind %s", ErrRouteExists, route.name(), o.name())
 		}
 	}
-	table := append(old[:len(old):len(old)], &route)
+	if len(old) >= t.most {
+		return fmt.Errorf("%w: %s would be one more than %d", ErrRoutesFull, route.name(), t.most)
+	}
+	table := append(slices.Clip(old), &route)
+	t.table.Store(&table)
+	return nil
+}
+
+// remove removes the routes that are gone; name is for the error if none is.
+func (t *routes) remove(gone func(*Route) bool, name string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.load()
+	table := slices.DeleteFunc(slices.Clone(old), gone)
+	if len(table) == len(old) {
+		return fmt.Errorf("%w: %s", ErrNoRoute, name)
+	}
 	t.table.Store(&table)
 	return nil
 }
@@ -86,9 +140,22 @@ func (route *Route) check() error {
 	case route.Pattern != "*" && !strings.HasPrefix(route.Pattern, "/"):
 		return fmt.Errorf("httpd: Route.Pattern %q does not begin with a slash", route.Pattern)
 	case route.Handler == nil:
-		return fmt.Errorf("httpd: Route %s %s has no Handler", route.Method, route.Pattern)
+		return fmt.Errorf("httpd: Route %s has no Handler", route.name())
 	}
 	return nil
+}
+
+// hides reports whether the route takes every request that one for method could
+// answer. An empty method is every one but CONNECT.
+func (route *Route) hides(method string) bool {
+	return route.Method == method || route.Method == "" && method != "CONNECT"
+}
+
+func (route *Route) name() string { return routeName(route.Method, route.Pattern) }
+
+// routeName is "GET /a", or "/a" for every method.
+func routeName(method, pattern string) string {
+	return strings.TrimPrefix(method+" "+pattern, " ")
 }
 
 // takes reports whether the route is for method.
@@ -165,7 +232,7 @@ var (
 
 // appendMethod adds a method to the list at dst[list:], unless it is there.
 func appendMethod(dst []byte, list int, method string) []byte {
-	for _, listed := range bytes.Split(dst[list:], []byte(", ")) {
+	for listed := range bytes.SplitSeq(dst[list:], []byte(", ")) {
 		if string(listed) == method {
 			return dst
 		}

@@ -133,6 +133,9 @@ func TestRouting(t *testing.T) {
 			"OPTIONS *":   "204 GET, HEAD, POST, PUT, OPTIONS",
 			"CONNECT a:1": notFound,
 		}},
+		{"a matcher with two routes for HEAD", table{"GET /a/*", "GET /*"}, prefix, map[string]string{
+			"HEAD /a/b": "GET /a/*", "HEAD /b": "GET /*", "GET /a/b": "GET /a/*", "PUT /a/b": "405 GET, HEAD, OPTIONS",
+		}},
 		{"a matcher that takes all", table{"GET /a", "/b"}, func(string, []byte) bool { return true }, map[string]string{
 			"GET /": "GET /a", "HEAD /": "/b", "POST /": "/b", "CONNECT a:1": "405 " + listed, "OPTIONS *": "/b",
 		}},
@@ -223,5 +226,31 @@ func TestRouteComes(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		r.finish()
+	}
+}
+
+// TestRouteGoes: a route that goes while the content of a request is on its way
+// does not get it. The content is read all the same.
+func TestRouteGoes(t *testing.T) {
+	for _, fields := range []string{"", "Expect: 100-continue\r\n"} {
+		for _, in := range []string{
+			strings.Replace(chunkedTo("POST /gone", ""), "\r\n\r\n", "\r\n"+fields+"\r\n", 1),
+			strings.Replace(req("POST /gone", "Content-Length: 5"), "\r\n\r\n", "\r\n"+fields+"\r\n", 1),
+		} {
+			r := routed(t, Config{}, "POST /gone", "GET /stays")
+			s := r.connect()
+			got := r.ask(s, in)
+			if told := got == interim; told != (fields != "") {
+				t.Errorf("%q: told %q", in, got)
+			}
+			if err := r.srv.Unhandle("POST", "/gone"); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.ask(s, last+get("/stays")); got != fail(404)+good("GET /stays") {
+				t.Errorf("%q: got %q", in, got)
+			}
+			r.is(s, stateIdle)
+			r.finish()
+		}
 	}
 }
