@@ -12,9 +12,9 @@ type door struct {
 // accept takes what waits at the listening descriptor, as far as there is
 // room, and deals it out.
 func (l *loop) accept() {
-	for range acceptBatch {
-		if !l.srv.enter() {
-			l.waitForRoom()
+	for i := range acceptBatch {
+		if !l.srv.enter() && !(i == 0 && l.makeRoom()) {
+			l.waitForRoom(i == 0)
 			return
 		}
 		fd, o, _ := l.kernel.Accept(l.door.fd)
@@ -46,12 +46,52 @@ func (l *loop) deal(s socket) {
 	}
 }
 
+// makeRoom takes the place of a session, if the policy is to purge. The first
+// connection of a turn is there for certain: for it a session may have to end.
+func (l *loop) makeRoom() bool {
+	if l.srv.cfg.WhenFull != Purge {
+		return false
+	}
+	if to := l.srv.least(); to != l && to.load.Load() > 0 { // an empty one has none to spare
+		to.work.purge() // and its end will be told
+		return false
+	}
+	return l.purge() && l.srv.enter()
+}
+
+// purge ends the session whose last request is longest ago, among those that
+// are between two requests and have nothing to say when they are looked at.
+func (l *loop) purge() bool {
+	for s := range l.table.Oldest() {
+		c := l.connOf(s)
+		if !c.quiet() {
+			continue
+		}
+		if !c.receive() {
+			c.close(ReasonPurged)
+		}
+		if c.s == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // waitForRoom pauses until a session ends. One that ended just now did not
-// know that it was waited for.
-func (l *loop) waitForRoom() {
+// know that it was waited for. If sessions are purged nothing is paused for a
+// connection that may not be there; for one that is, idle ones are looked for
+// again after a while.
+func (l *loop) waitForRoom(waits bool) {
+	if l.srv.cfg.WhenFull == Purge {
+		if !waits {
+			return
+		}
+		l.door.retry = l.now + acceptRetry
+	}
 	l.pauseDoor()
 	l.srv.full.Store(true)
 	if l.srv.sessions.Load() < int64(l.srv.cfg.MaxSessions) && l.srv.full.Swap(false) {
+		l.door.retry = 0
 		l.openDoor()
 	}
 }

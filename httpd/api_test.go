@@ -14,9 +14,10 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Backlog: 1024, Loops: 1, MaxSessions: defaultSessions(), MaxWork: 1024, MaxTurnRequests: 64,
 		MaxTargetBytes: 8 << 10, MaxHeadBytes: 16 << 10, MaxFields: 100, MaxContentBytes: 1 << 20, MaxOutputBytes: 64 << 10,
-		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10,
+		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10, MaxRoutes: math.MaxInt32,
 		HeadTimeout: 10 * time.Second, ContentTimeout: 10 * time.Second, SendTimeout: 10 * time.Second,
 		LingerTimeout: time.Second, IdleTimeout: -1,
+		KeepAlive: KeepAlive{Idle: time.Minute, Interval: 20 * time.Second, Count: 3},
 	}
 	got, err := Config{}.withDefaults()
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -90,8 +91,8 @@ func TestRouteErrors(t *testing.T) {
 		{Route{"GET", "x", h, nil}, `httpd: Route.Pattern "x" does not begin with a slash`},
 		{Route{"GET", "**", h, nil}, `httpd: Route.Pattern "**" does not begin with a slash`},
 		{Route{"GET", "/x", nil, nil}, `httpd: Route GET /x has no Handler`},
-		{Route{"GET", "/hi", h, nil}, `httpd: route exists: GET /hi`},
-		{Route{"OPTIONS", "*", h, nil}, `httpd: route exists: OPTIONS *`},
+		{Route{"GET", "/hi", h, nil}, `httpd: route exists: GET /hi is never reached behind GET /hi`},
+		{Route{"OPTIONS", "*", h, nil}, `httpd: route exists: OPTIONS * is never reached behind OPTIONS *`},
 		{Route{"get", "/hi", h, nil}, ""},
 		{Route{"PATCH", "/hi", h, nil}, ""},
 	} {

@@ -311,12 +311,12 @@ func TestChunksEnd(t *testing.T) {
 		name string
 		do   func(r *rig, s *sock)
 		log  string
-		why  why
+		why  CloseReason
 	}{
-		{"FIN", func(r *rig, s *sock) { s.fin() }, "close, free A", whyPeer},
-		{"RST", func(r *rig, s *sock) { s.reset() }, "close, free A", whyPeer},
-		{"TriggerClose", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)); r.quiet(); s.fin() }, "shutdown, close, free A", whyTrigger},
-		{"Close", func(r *rig, s *sock) { r.srv.Close() }, "close, free A", whyStop},
+		{"FIN", func(r *rig, s *sock) { s.fin() }, "close, free A", ReasonPeer},
+		{"RST", func(r *rig, s *sock) { s.reset() }, "close, free A", ReasonPeer},
+		{"TriggerClose", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)); r.quiet(); s.fin() }, "shutdown, close, free A", ReasonTrigger},
+		{"Close", func(r *rig, s *sock) { r.srv.Close() }, "close, free A", ReasonStop},
 	}
 	for _, stop := range stops {
 		for _, end := range ends {
@@ -343,6 +343,21 @@ func TestChunksEnd(t *testing.T) {
 					r.finish()
 				}
 			}
+		}
+	}
+}
+
+// TestMalformedChunksLinger: a peer that breaks the coding may be in the middle
+// of sending more, and its answer shall arrive all the same, whenever that was
+// given.
+func TestMalformedChunksLinger(t *testing.T) {
+	for _, line := range []string{"POST /echo", "POST /x", "HEAD /hi"} {
+		for _, body := range []string{"x", "0\r\nx\r\n"} {
+			r := newRig(t, Config{})
+			s := r.connect()
+			r.ask(s, chunkedTo(line, ""), body)
+			r.is(s, stateLinger)
+			r.finish()
 		}
 	}
 }

@@ -16,6 +16,9 @@ type Config struct {
 	// choose: see Server.Addr. Empty: the server has no listener, and serves
 	// what Server.Adopt is given.
 	Addr string
+	// Interface is the name of the network interface whose connections are
+	// taken, as "eth0". Default: every one. (ESP-IDF: if_name.)
+	Interface string
 	// Backlog is how many connections may wait in the system to be accepted.
 	// Default: 1024. The system has a bound of its own (net.core.somaxconn).
 	Backlog int
@@ -24,11 +27,13 @@ type Config struct {
 	// For speed set it to the number of cores.
 	Loops int
 
-	// MaxSessions is how many sessions may be open at once. When they are,
-	// the listener pauses and further connections wait in the backlog.
-	// Default: what the process's descriptor limit allows less 64, at most
+	// MaxSessions is how many sessions may be open at once. WhenFull says what
+	// happens when they are. (ESP-IDF: max_open_sockets.) Default: what the process's descriptor limit allows less 64, at most
 	// 65,536.
 	MaxSessions int
+	// WhenFull says what becomes of a connection that finds MaxSessions open.
+	// Default: Wait. (ESP-IDF: lru_purge_enable.)
+	WhenFull WhenFull
 	// MaxWork is how many functions may wait in QueueWork. Default: 1024.
 	MaxWork int
 	// MaxTurnRequests is how many requests of one session are served before
@@ -61,12 +66,37 @@ type Config struct {
 	// longer. Default: 64 KiB.
 	MaxOutputBytes int
 
+	// MaxRoutes is how many routes there may be at once; Server.Handle refuses
+	// one more with ErrRoutesFull. Default: no limit but memory.
+	// (ESP-IDF: max_uri_handlers.)
+	MaxRoutes int
 	// Match says whether a route with this pattern answers this path, which is
 	// undecoded and without the query. Default: if they are the same octets.
-	// It runs on the loops, for each route until one matches.
-	// (ESP-IDF: uri_match_fn.)
+	// Others are MatchWildcard and MatchPattern. It runs on the loops, for each
+	// route until one matches, and in Server.Handle with the new pattern for a
+	// path. It must not call the server. Handle refuses a pattern whose braces
+	// break the rules of MatchPattern, unless Match says that it matches its
+	// own text. (ESP-IDF: uri_match_fn.)
 	Match func(pattern string, path []byte) bool
 
+	// OnOpen is called when a session begins, on its loop, before anything is
+	// read. It may give it a context. If it returns an error the session ends
+	// at once, without OnClose. (ESP-IDF: open_fn.)
+	OnOpen func(s *Session) error
+	// OnClose is called when a session ends, on its loop, while its socket is
+	// open and its context not yet freed. It must leave the socket alone: the
+	// engine closes it. (ESP-IDF: close_fn, which has to close.)
+	OnClose func(s *Session, reason CloseReason)
+	// UserCtx is for the application: see Server.UserCtx.
+	// (ESP-IDF: global_user_ctx.)
+	UserCtx any
+	// FreeUserCtx, if not nil, is called with UserCtx once, when the server has
+	// ended: every session's context is freed by then.
+	// (ESP-IDF: global_user_ctx_free_fn.)
+	FreeUserCtx func(ctx any)
+
+	// KeepAlive finds peers that are gone without a word.
+	KeepAlive KeepAlive
 	// HeadTimeout bounds how long a request's head may take, from its first
 	// octet, or from the connection's begin for the first request. More octets
 	// do not renew it. It is answered 408. Default: 10 s.
@@ -85,6 +115,32 @@ type Config struct {
 	// Default: none, for a session is meant to live as long as its socket.
 	IdleTimeout time.Duration
 }
+
+// A KeepAlive says when the system asks a silent peer whether it is there still
+// (TCP keep-alive; tcp(7)). With the defaults a peer that is gone is found after
+// two minutes, and its session ends. Zero stands for a field's default. The
+// system counts in seconds: parts of one are rounded up.
+type KeepAlive struct {
+	// Idle is how long a peer is silent before it is asked. Default: 60 s.
+	// Negative: it is never asked.
+	Idle time.Duration
+	// Interval is how long an answer is waited for. Default: 20 s.
+	Interval time.Duration
+	// Count is how many times in a row it may fail to answer. Default: 3.
+	Count int
+}
+
+// A WhenFull is a way to deal with a connection for which there is no room.
+type WhenFull uint8
+
+const (
+	// Wait leaves it in the backlog until a session ends.
+	Wait WhenFull = iota
+	// Purge ends a session in its favour: among those between two requests,
+	// the one whose last request is longest ago. If all are busy it waits. With
+	// several loops the choice is among the sessions of one of them.
+	Purge
+)
 
 const (
 	reservedDescriptors = 64      // of the process's, not for sessions
@@ -108,6 +164,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxWork", &c.MaxWork, 1024, math.MaxInt32},
 		{"MaxTurnRequests", &c.MaxTurnRequests, 64, math.MaxInt32},
 		{"MaxFields", &c.MaxFields, 100, mostFields},
+		{"KeepAlive.Count", &c.KeepAlive.Count, 3, 127},
+		{"MaxRoutes", &c.MaxRoutes, math.MaxInt32, math.MaxInt32},
 	}
 	var errs []error
 	for _, v := range counts {
@@ -117,6 +175,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *v.value < 1 || *v.value > v.most {
 			errs = append(errs, fmt.Errorf("httpd: Config.%s is %d, want 1 to %d, or 0 for the default", v.name, *v.value, v.most))
 		}
+	}
+	if c.WhenFull > Purge {
+		errs = append(errs, fmt.Errorf("httpd: Config.WhenFull is %d, want Wait or Purge", c.WhenFull))
 	}
 	c.octets()
 	c.durations()
@@ -156,6 +217,8 @@ func (c *Config) durations() {
 		{&c.SendTimeout, 10 * time.Second},
 		{&c.LingerTimeout, time.Second},
 		{&c.IdleTimeout, -1},
+		{&c.KeepAlive.Idle, time.Minute},
+		{&c.KeepAlive.Interval, 20 * time.Second},
 	} {
 		if *v.value == 0 {
 			*v.value = v.def

@@ -14,8 +14,8 @@ type conn struct {
 	in    input
 	out   output
 	state state
-	want  interest // what the descriptor is watched for; 0: not yet
-	ended why      // if last: the reason
+	want  interest    // what the descriptor is watched for; 0: not yet
+	ended CloseReason // if last: the reason
 
 	fresh  bool // no request has been served
 	ready  bool // stands in line to be resumed: in has more than its share
@@ -42,8 +42,9 @@ func (c *conn) serve(ready interest) {
 	}
 }
 
-// receive takes what the socket has, once, and serves it.
-func (c *conn) receive() {
+// receive takes what the socket has, once, and serves it. It reports whether
+// there was anything.
+func (c *conn) receive() bool {
 	b := c.l.in
 	if c.in.buf != nil {
 		b = room(c.in.buf, c.in.limit(&c.l.srv.cfg))
@@ -52,13 +53,13 @@ func (c *conn) receive() {
 	switch o {
 	case ok:
 	case again:
-		return
+		return false
 	case closed:
-		c.close(whyPeer)
-		return
+		c.close(ReasonPeer)
+		return true
 	default:
-		c.close(whyBroken)
-		return
+		c.close(ReasonBroken)
+		return true
 	}
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
@@ -67,6 +68,7 @@ func (c *conn) receive() {
 		c.proceed(b[:n])
 	}
 	c.settle()
+	return true
 }
 
 // resume goes on with the octets in hand, unless output is in their way or the
@@ -84,7 +86,7 @@ func (c *conn) trigger() {
 	if c.last {
 		return // it is ending
 	}
-	c.last, c.ended = true, whyTrigger
+	c.last, c.ended = true, ReasonTrigger
 	c.unread = c.unread || c.in.buf != nil || c.in.skip > 0 || c.in.drop
 	c.keep(nil)
 	c.settle()
@@ -188,9 +190,9 @@ func (c *conn) flush() {
 
 // lost notes that no more output gets through: nothing is left to do.
 func (c *conn) lost(o outcome) {
-	c.last, c.ended = true, whyBroken
+	c.last, c.ended = true, ReasonBroken
 	if o == closed {
-		c.ended = whyPeer
+		c.ended = ReasonPeer
 	}
 }
 
@@ -211,7 +213,7 @@ func (c *conn) settle() {
 	case c.in.buf != nil:
 		c.enter(stateHead)
 	case c.l.ends != running:
-		c.last, c.ended = true, whyStop
+		c.last, c.ended = true, ReasonStop
 		c.finish()
 	case c.fresh:
 		c.enter(stateFresh)
@@ -227,7 +229,7 @@ func (c *conn) enter(s state) {
 	begins := c.want == 0 // the first state of all
 	if row.want != c.want {
 		if err := c.l.kernel.Watch(c.fd(), c.s.Name(), c.want, row.want); err != nil {
-			c.close(whyBroken)
+			c.close(ReasonBroken)
 			return
 		}
 		c.want = row.want
@@ -249,13 +251,13 @@ func (c *conn) expired() {
 	code := states[c.state].expired
 	if code == 0 {
 		if c.state != stateLinger { // that ends for the reason for which it began
-			c.ended = whyExpired
+			c.ended = ReasonExpired
 		}
 		c.close(c.ended)
 		return
 	}
 	c.l.x.refuse(c, code, c.in.buf.B)
-	c.ended = whyExpired
+	c.ended = ReasonExpired
 	c.keep(nil)
 	c.send()
 	c.settle()
@@ -271,7 +273,7 @@ func (c *conn) quiet() bool {
 // on its way: then our side is shut down first, and the peer's input dropped
 // for a while.
 func (c *conn) finish() {
-	gone := c.ended == whyPeer || c.ended == whyBroken
+	gone := c.ended == ReasonPeer || c.ended == ReasonBroken
 	if !gone && !c.unread { // as far as is known: look
 		_, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
 		gone = o != ok
@@ -296,22 +298,28 @@ func (c *conn) drain() {
 
 // close ends the session. It is the only place where one ends, and nothing of
 // c may be used afterwards.
-func (c *conn) close(w why) {
+func (c *conn) close(r CloseReason) {
 	l, s, fd := c.l, c.s, c.fd()
-	// 1. No event may come for a socket that lives on under another descriptor.
+	// 1. The application is told, while all of the session is there.
+	if hook := l.srv.cfg.OnClose; hook != nil && r != ReasonRefusedByHook {
+		c.last = true
+		hook(&Session{c}, r)
+	}
+	// 2. No event may come for a socket that lives on under another descriptor.
 	if c.shared {
 		l.kernel.Unwatch(fd)
 	}
-	// 2. The buffers go back.
+	// 3. The buffers go back.
 	l.pool.release(&c.in.buf)
 	l.pool.release(&c.out.buf)
 	*c = conn{}
-	l.closed[w]++
-	// 3. The socket goes first: the peer need not wait for a free function.
+	l.work.live[s.Name().Slot].Store(0)
+	l.closed[r]++
+	// 4. The socket goes first: the peer need not wait for a free function.
 	l.kernel.Close(fd)
-	// 4. The context is freed, once.
+	// 5. The context is freed, once.
 	s.Release()
-	// 5. The slot is free: from here on its name is nobody's.
+	// 6. The slot is free: from here on its name is nobody's.
 	l.table.End(s)
 	l.uncount()
 }

@@ -117,7 +117,7 @@ func (x *exchange) handle(c *conn) {
 	c.s.Commit()
 	if !x.w.finish(err) {
 		x.w.wire.announceClose()
-		c.ended = whyHandler
+		c.ended = ReasonHandler
 	}
 	x.end(c)
 }
@@ -131,7 +131,7 @@ func (x *exchange) begin(c *conn) {
 	o.close = !persistent || c.l.ends != running
 	o.persist = persistent && o.old
 	o.bare = isHead(r.message)
-	c.ended = whyServed
+	c.ended = ReasonServed
 }
 
 // end counts the request as served.
@@ -169,7 +169,7 @@ func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	x.w.reset()
 	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, isHead(b)
 	x.w.SendErr(code, "")
-	c.last, c.unread, c.ended = true, true, whyRefused
+	c.last, c.unread, c.ended = true, true, ReasonRefused
 }
 
 // breakOff is refuse for a content that goes wrong: the request it belongs to
@@ -178,7 +178,7 @@ func (x *exchange) breakOff(c *conn, code ErrCode, b []byte) {
 	if !c.in.drop {
 		x.refuse(c, code, b)
 	}
-	c.last, c.unread, c.ended = true, true, whyRefused
+	c.last, c.unread, c.ended = true, true, ReasonRefused
 }
 
 // isHead reports whether b begins a HEAD request, whose answer has no content.

@@ -48,6 +48,11 @@ type kernel interface {
 	// Send may take less than p, and on a long p does.
 	Recv(fd int, p []byte) (n int, o outcome, err error)
 	Send(fd int, p []byte) (n int, o outcome, err error)
+	// Peer and Local are the addresses of a connected socket, nil if the system
+	// does not tell.
+	Peer(fd int) net.Addr
+	Local(fd int) net.Addr
+
 	// Shutdown ends the sending side: the peer reads the end of the stream.
 	Shutdown(fd int)
 	Close(fd int)

@@ -24,12 +24,14 @@ const (
 // interrupts its wait, and sockets.
 type epoll struct {
 	epfd, wakefd int
+	keepAlive    KeepAlive
+	ifname       string // of the interface to listen on; empty: all
 	start        time.Time
 	busy         bool // the last Wait had events
 	events       [maxEvents]unix.EpollEvent
 }
 
-func newKernel() (kernel, error) {
+func newKernel(cfg *Config) (kernel, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -39,7 +41,7 @@ func newKernel() (kernel, error) {
 		unix.Close(epfd)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	k := &epoll{epfd: epfd, wakefd: wakefd, start: time.Now()}
+	k := &epoll{epfd: epfd, wakefd: wakefd, start: time.Now(), keepAlive: cfg.KeepAlive, ifname: cfg.Interface}
 	// Edge-triggered: each write is one event, and nobody needs to read it.
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: nameWake.Slot, Pad: nameWake.Gen}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
@@ -171,15 +173,27 @@ func (k *epoll) Adopt(fd int) error {
 		return os.NewSyscallError("fcntl", err)
 	}
 	unix.CloseOnExec(fd)
-	noDelay(fd)
+	k.setOptions(fd)
 	return nil
 }
 
-// noDelay turns Nagle's algorithm off: the engine sends each batch at once. An
-// accepted socket has the option from the listening one. A socket that is not
-// TCP has no such algorithm, and refuses the option.
-func noDelay(fd int) {
+// setOptions turns Nagle's algorithm off, since the engine sends each batch at
+// once, and keep-alive on. An accepted socket has its options from the listening
+// one. A socket that is not TCP has nothing of the kind, and refuses them.
+func (k *epoll) setOptions(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if k.keepAlive.Idle < 0 {
+		return
+	}
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds(k.keepAlive.Idle))
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds(k.keepAlive.Interval))
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, k.keepAlive.Count)
+}
+
+// seconds rounds up, within what the system takes (1 to 32,767).
+func seconds(d time.Duration) int {
+	return int(min(max(d+time.Second-1, time.Second)/time.Second, 32767))
 }
 
 func (k *epoll) Recv(fd int, p []byte) (n int, o outcome, err error) {
@@ -239,13 +253,13 @@ func (k *epoll) End() {
 
 func (k *epoll) Listen(a address, backlog int) (fd int, bound net.Addr, err error) {
 	family, sa := sockaddr(a)
-	fd, err = bind(family, sa)
+	fd, err = k.bind(family, sa)
 	if a.anyIP() && errors.Is(err, unix.EAFNOSUPPORT) { // a system without IPv6
-		fd, err = bind(unix.AF_INET, &unix.SockaddrInet4{Port: a.port})
+		fd, err = k.bind(unix.AF_INET, &unix.SockaddrInet4{Port: a.port})
 	}
 	if a.path != "" && errors.Is(err, unix.EADDRINUSE) && abandoned(a.path, sa) {
 		os.Remove(a.path)
-		fd, err = bind(family, sa)
+		fd, err = k.bind(family, sa)
 	}
 	if err != nil {
 		return -1, nil, fmt.Errorf("httpd: listen on %s: %w", a, err)
@@ -266,13 +280,19 @@ func (k *epoll) Unlisten(fd int, a address) {
 	unix.Close(fd)
 }
 
-func bind(family int, sa unix.Sockaddr) (fd int, err error) {
+func (k *epoll) bind(family int, sa unix.Sockaddr) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-	noDelay(fd)
+	k.setOptions(fd)
+	if k.ifname != "" && family != unix.AF_UNIX {
+		if err := unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, k.ifname); err != nil {
+			unix.Close(fd)
+			return -1, fmt.Errorf("interface %s: %w", k.ifname, os.NewSyscallError("setsockopt", err))
+		}
+	}
 	if in6, is := sa.(*unix.SockaddrInet6); is && in6.Addr == [16]byte{} {
 		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0) // both families
 	}
@@ -316,14 +336,37 @@ func boundAddr(fd int, a address) net.Addr {
 		return &net.UnixAddr{Name: a.path, Net: "unix"}
 	}
 	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return a.tcp()
+	if addr := netAddr(sa); err == nil && addr != nil {
+		return addr
 	}
+	return a.tcp()
+}
+
+func (k *epoll) Peer(fd int) net.Addr {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+func (k *epoll) Local(fd int) net.Addr {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+// netAddr is nil for an address of an unknown family.
+func netAddr(sa unix.Sockaddr) net.Addr {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
 	case *unix.SockaddrInet6:
 		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Name: sa.Name, Net: "unix"}
 	}
-	return a.tcp()
+	return nil
 }

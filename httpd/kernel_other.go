@@ -9,7 +9,7 @@ import (
 
 // newKernel fails: the engine runs on epoll. The packages still build, so
 // that editors and go vet work, and parser and sess run everywhere.
-func newKernel() (kernel, error) {
+func newKernel(*Config) (kernel, error) {
 	return nil, errors.New("httpd: needs Linux (epoll), this is " + runtime.GOOS)
 }
 

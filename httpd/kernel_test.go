@@ -222,6 +222,16 @@ func (k *script) Adopt(fd int) error {
 	return k.adopts
 }
 
+func (k *script) Peer(fd int) net.Addr {
+	k.sock("peer", fd)
+	return &net.UnixAddr{Name: fmt.Sprint("peer of ", fd), Net: "unix"}
+}
+
+func (k *script) Local(fd int) net.Addr {
+	k.sock("local", fd)
+	return &net.UnixAddr{Name: fmt.Sprint("local ", fd), Net: "unix"}
+}
+
 func (k *script) Recv(fd int, p []byte) (int, outcome, error) {
 	k.t.Helper()
 	s := k.sock("Recv", fd)

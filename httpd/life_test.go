@@ -18,80 +18,80 @@ func TestContexts(t *testing.T) {
 		name string
 		do   func(r *rig, s *sock) // with context A set
 		want string                // what was done with the descriptor and the contexts
-		why  why
+		why  CloseReason
 	}{
-		{"the peer ends, idle", func(r *rig, s *sock) { s.fin() }, closeThenFree, whyPeer},
-		{"the peer ends in a head", func(r *rig, s *sock) { s.says("GET"); s.fin() }, closeThenFree, whyPeer},
-		{"the peer ends in content", func(r *rig, s *sock) { s.says(most); s.fin() }, closeThenFree, whyPeer},
+		{"the peer ends, idle", func(r *rig, s *sock) { s.fin() }, closeThenFree, ReasonPeer},
+		{"the peer ends in a head", func(r *rig, s *sock) { s.says("GET"); s.fin() }, closeThenFree, ReasonPeer},
+		{"the peer ends in content", func(r *rig, s *sock) { s.says(most); s.fin() }, closeThenFree, ReasonPeer},
 		{"the peer ends in content to be dropped", func(r *rig, s *sock) {
 			s.says(req("POST /x", "Content-Length: 9"))
 			s.fin()
-		}, closeThenFree, whyPeer},
-		{"the peer ends behind its last request", func(r *rig, s *sock) { s.says(get("/hi")); s.fin() }, closeThenFree, whyPeer},
-		{"the peer resets, idle", func(r *rig, s *sock) { s.reset() }, closeThenFree, whyPeer},
-		{"the peer resets in a head", func(r *rig, s *sock) { r.ask(s, "GET"); s.reset() }, closeThenFree, whyPeer},
-		{"the peer resets in content", func(r *rig, s *sock) { r.ask(s, most); s.reset() }, closeThenFree, whyPeer},
-		{"the peer resets before the answer", func(r *rig, s *sock) { s.says(get("/hi")); s.reset() }, closeThenFree, whyPeer},
+		}, closeThenFree, ReasonPeer},
+		{"the peer ends behind its last request", func(r *rig, s *sock) { s.says(get("/hi")); s.fin() }, closeThenFree, ReasonPeer},
+		{"the peer resets, idle", func(r *rig, s *sock) { s.reset() }, closeThenFree, ReasonPeer},
+		{"the peer resets in a head", func(r *rig, s *sock) { r.ask(s, "GET"); s.reset() }, closeThenFree, ReasonPeer},
+		{"the peer resets in content", func(r *rig, s *sock) { r.ask(s, most); s.reset() }, closeThenFree, ReasonPeer},
+		{"the peer resets before the answer", func(r *rig, s *sock) { s.says(get("/hi")); s.reset() }, closeThenFree, ReasonPeer},
 		{"the peer resets with output waiting", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"), "GET")
 			s.in = nil
 			s.reset()
-		}, closeThenFree, whyPeer},
-		{"recv breaks", func(r *rig, s *sock) { s.breaks() }, closeThenFree, whyBroken},
-		{"send breaks", func(r *rig, s *sock) { s.sendFails = broken; s.says(get("/hi")) }, closeThenFree, whyBroken},
-		{"send has no memory", func(r *rig, s *sock) { s.sendFails = scarce; s.says(get("/hi")) }, closeThenFree, whyBroken},
-		{"send breaks with input in hand", func(r *rig, s *sock) { s.sendFails = broken; s.says(get("/hi") + "GET") }, closeThenFree, whyBroken},
+		}, closeThenFree, ReasonPeer},
+		{"recv breaks", func(r *rig, s *sock) { s.breaks() }, closeThenFree, ReasonBroken},
+		{"send breaks", func(r *rig, s *sock) { s.sendFails = broken; s.says(get("/hi")) }, closeThenFree, ReasonBroken},
+		{"send has no memory", func(r *rig, s *sock) { s.sendFails = scarce; s.says(get("/hi")) }, closeThenFree, ReasonBroken},
+		{"send breaks with input in hand", func(r *rig, s *sock) { s.sendFails = broken; s.says(get("/hi") + "GET") }, closeThenFree, ReasonBroken},
 		{"send breaks between requests in hand", func(r *rig, s *sock) {
 			s.sendFails = broken
 			s.says(strings.Repeat(get("/long"), 10))
-		}, closeThenFree, whyBroken},
+		}, closeThenFree, ReasonBroken},
 		{"send breaks after a refusal", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
 			s.refusing, s.sendFails = false, broken
-		}, closeThenFree, whyBroken},
+		}, closeThenFree, ReasonBroken},
 
-		{"close", func(r *rig, s *sock) { s.says(req("GET /hi", "Connection: close")) }, closeThenFree, whyServed},
+		{"close", func(r *rig, s *sock) { s.says(req("GET /hi", "Connection: close")) }, closeThenFree, ReasonServed},
 		{"close with content on its way that nobody wants", func(r *rig, s *sock) {
 			s.says(req("POST /x", "Connection: close", "Content-Length: 9"))
 			s.fin()
-		}, "shutdown, close, free A", whyServed},
-		{"a refused request", func(r *rig, s *sock) { s.says("\n"); s.fin() }, "shutdown, close, free A", whyRefused},
-		{"a refused request, then a reset", func(r *rig, s *sock) { r.ask(s, "\n"); s.reset() }, "shutdown, close, free A", whyRefused},
-		{"a refused request, then silence", func(r *rig, s *sock) { r.ask(s, "\n"); r.pass(time.Second) }, "shutdown, close, free A", whyRefused},
+		}, "shutdown, close, free A", ReasonServed},
+		{"a refused request", func(r *rig, s *sock) { s.says("\n"); s.fin() }, "shutdown, close, free A", ReasonRefused},
+		{"a refused request, then a reset", func(r *rig, s *sock) { r.ask(s, "\n"); s.reset() }, "shutdown, close, free A", ReasonRefused},
+		{"a refused request, then silence", func(r *rig, s *sock) { r.ask(s, "\n"); r.pass(time.Second) }, "shutdown, close, free A", ReasonRefused},
 
-		{"a handler fails", func(r *rig, s *sock) { s.says(get("/fail")) }, closeThenFree, whyHandler},
-		{"a handler replaces and fails", func(r *rig, s *sock) { s.says(set("B&fail")) }, "returned, free A, close, free B", whyHandler},
-		{"a handler replaces", func(r *rig, s *sock) { s.says(set("B")); s.fin() }, "returned, free A, close, free B", whyPeer},
-		{"a handler replaces twice", func(r *rig, s *sock) { s.says(set("B&C")); s.fin() }, "free B, returned, free A, close, free C", whyPeer},
+		{"a handler fails", func(r *rig, s *sock) { s.says(get("/fail")) }, closeThenFree, ReasonHandler},
+		{"a handler replaces and fails", func(r *rig, s *sock) { s.says(set("B&fail")) }, "returned, free A, close, free B", ReasonHandler},
+		{"a handler replaces", func(r *rig, s *sock) { s.says(set("B")); s.fin() }, "returned, free A, close, free B", ReasonPeer},
+		{"a handler replaces twice", func(r *rig, s *sock) { s.says(set("B&C")); s.fin() }, "free B, returned, free A, close, free C", ReasonPeer},
 		{"two handlers replace", func(r *rig, s *sock) { s.says(set("B") + set("C")); s.fin() },
-			"returned, free A, returned, free B, close, free C", whyPeer},
-		{"a handler replaces by none", func(r *rig, s *sock) { s.says(set("-")); s.fin() }, "returned, free A, close", whyPeer},
-		{"a handler replaces by none, then by one", func(r *rig, s *sock) { s.says(set("-&B")); s.fin() }, "returned, free A, close, free B", whyPeer},
-		{"a handler sets the same", func(r *rig, s *sock) { s.says(set("A")); s.fin() }, "returned, close, free A", whyPeer},
-		{"a handler replaces and takes back", func(r *rig, s *sock) { s.says(set("B&A")); s.fin() }, "free B, returned, close, free A", whyPeer},
+			"returned, free A, returned, free B, close, free C", ReasonPeer},
+		{"a handler replaces by none", func(r *rig, s *sock) { s.says(set("-")); s.fin() }, "returned, free A, close", ReasonPeer},
+		{"a handler replaces by none, then by one", func(r *rig, s *sock) { s.says(set("-&B")); s.fin() }, "returned, free A, close, free B", ReasonPeer},
+		{"a handler sets the same", func(r *rig, s *sock) { s.says(set("A")); s.fin() }, "returned, close, free A", ReasonPeer},
+		{"a handler replaces and takes back", func(r *rig, s *sock) { s.says(set("B&A")); s.fin() }, "free B, returned, close, free A", ReasonPeer},
 		{"a handler replaces, its answer is lost", func(r *rig, s *sock) { s.sendFails = closed; s.says(set("B")) },
-			"returned, free A, close, free B", whyPeer},
+			"returned, free A, close, free B", ReasonPeer},
 
-		{"Stop", func(r *rig, s *sock) { r.srv.Stop() }, closeThenFree, whyStop},
-		{"Close", func(r *rig, s *sock) { r.srv.Close() }, closeThenFree, whyStop},
-		{"Stop, then Close", func(r *rig, s *sock) { r.srv.Stop(); r.srv.Close() }, closeThenFree, whyStop},
+		{"Stop", func(r *rig, s *sock) { r.srv.Stop() }, closeThenFree, ReasonStop},
+		{"Close", func(r *rig, s *sock) { r.srv.Close() }, closeThenFree, ReasonStop},
+		{"Stop, then Close", func(r *rig, s *sock) { r.srv.Stop(); r.srv.Close() }, closeThenFree, ReasonStop},
 		{"Stop with a request waiting in the socket", func(r *rig, s *sock) {
 			r.srv.QueueWork(func() { s.says(get("/hi")) }) // runs in the turn that stops, before that
 			r.srv.Stop()
-		}, closeThenFree, whyServed},
+		}, closeThenFree, ReasonServed},
 		{"Stop with half a request waiting in the socket", func(r *rig, s *sock) {
 			r.srv.QueueWork(func() { s.says("GET") })
 			r.srv.Stop()
 			r.quiet()
 			r.is(s, stateHead)
 			r.ask(s, " /hi HTTP/1.1\r\nHost: a\r\n\r\n")
-		}, closeThenFree, whyServed},
+		}, closeThenFree, ReasonServed},
 		{"Stop with an empty line waiting in the socket", func(r *rig, s *sock) {
 			r.srv.QueueWork(func() { s.says("\r\n") })
 			r.srv.Stop()
-		}, closeThenFree, whyStop},
+		}, closeThenFree, ReasonStop},
 		{"Stop with output waiting", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
@@ -99,7 +99,7 @@ func TestContexts(t *testing.T) {
 			r.quiet()
 			r.is(s, stateFlush)
 			s.refusing = false
-		}, closeThenFree, whyStop},
+		}, closeThenFree, ReasonStop},
 		{"Stop with output waiting and a request unread", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
@@ -109,22 +109,22 @@ func TestContexts(t *testing.T) {
 			s.refusing = false
 			r.quiet()
 			s.fin()
-		}, "shutdown, close, free A", whyStop},
-		{"Stop in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Stop(); r.ask(s, " /hi HTTP/1.0\r\n\r\n") }, closeThenFree, whyServed},
-		{"Close in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Close() }, closeThenFree, whyStop},
-		{"Close in content", func(r *rig, s *sock) { r.ask(s, most); r.srv.Close() }, closeThenFree, whyStop},
-		{"Close with output waiting", func(r *rig, s *sock) { s.refusing = true; r.ask(s, get("/hi")); r.srv.Close() }, closeThenFree, whyStop},
-		{"Close while it lingers", func(r *rig, s *sock) { r.ask(s, "\n"); r.srv.Close() }, "shutdown, close, free A", whyStop},
-		{"TriggerClose", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)) }, closeThenFree, whyTrigger},
-		{"TriggerClose twice", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)); r.srv.TriggerClose(r.id(s)) }, closeThenFree, whyTrigger},
+		}, "shutdown, close, free A", ReasonStop},
+		{"Stop in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Stop(); r.ask(s, " /hi HTTP/1.0\r\n\r\n") }, closeThenFree, ReasonServed},
+		{"Close in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.Close() }, closeThenFree, ReasonStop},
+		{"Close in content", func(r *rig, s *sock) { r.ask(s, most); r.srv.Close() }, closeThenFree, ReasonStop},
+		{"Close with output waiting", func(r *rig, s *sock) { s.refusing = true; r.ask(s, get("/hi")); r.srv.Close() }, closeThenFree, ReasonStop},
+		{"Close while it lingers", func(r *rig, s *sock) { r.ask(s, "\n"); r.srv.Close() }, "shutdown, close, free A", ReasonStop},
+		{"TriggerClose", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)) }, closeThenFree, ReasonTrigger},
+		{"TriggerClose twice", func(r *rig, s *sock) { r.srv.TriggerClose(r.id(s)); r.srv.TriggerClose(r.id(s)) }, closeThenFree, ReasonTrigger},
 		{"TriggerClose in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.srv.TriggerClose(r.id(s)); r.quiet(); s.fin() },
-			"shutdown, close, free A", whyTrigger},
+			"shutdown, close, free A", ReasonTrigger},
 		{"TriggerClose in content to be dropped", func(r *rig, s *sock) {
 			r.ask(s, req("POST /x", "Content-Length: 9"))
 			r.srv.TriggerClose(r.id(s))
 			r.quiet()
 			s.fin()
-		}, "shutdown, close, free A", whyTrigger},
+		}, "shutdown, close, free A", ReasonTrigger},
 		{"TriggerClose with output waiting", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
@@ -132,7 +132,7 @@ func TestContexts(t *testing.T) {
 			r.quiet()
 			r.is(s, stateFlush)
 			s.refusing = false
-		}, closeThenFree, whyTrigger},
+		}, closeThenFree, ReasonTrigger},
 		{"TriggerClose with output waiting and a request unread", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
@@ -142,32 +142,32 @@ func TestContexts(t *testing.T) {
 			s.refusing = false
 			r.quiet()
 			s.fin()
-		}, "shutdown, close, free A", whyTrigger},
+		}, "shutdown, close, free A", ReasonTrigger},
 		{"TriggerClose while it lingers", func(r *rig, s *sock) {
 			r.ask(s, "\n")
 			r.srv.TriggerClose(r.id(s))
 			r.quiet()
 			s.fin()
-		}, "shutdown, close, free A", whyRefused},
+		}, "shutdown, close, free A", ReasonRefused},
 
-		{"too long idle", func(r *rig, s *sock) { r.pass(time.Minute) }, closeThenFree, whyExpired},
+		{"too long idle", func(r *rig, s *sock) { r.pass(time.Minute) }, closeThenFree, ReasonExpired},
 		{"too long in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.pass(10 * time.Second); s.fin() },
-			"shutdown, close, free A", whyExpired},
+			"shutdown, close, free A", ReasonExpired},
 		{"too long in content", func(r *rig, s *sock) { r.ask(s, most); r.pass(10 * time.Second); s.fin() },
-			"shutdown, close, free A", whyExpired},
+			"shutdown, close, free A", ReasonExpired},
 		{"too long in content to be dropped", func(r *rig, s *sock) {
 			r.ask(s, req("POST /x", "Content-Length: 9"))
 			r.pass(10 * time.Second)
-		}, closeThenFree, whyExpired},
+		}, closeThenFree, ReasonExpired},
 		{"too long with output waiting", func(r *rig, s *sock) {
 			s.refusing = true
 			r.ask(s, get("/hi"))
 			r.pass(10 * time.Second)
-		}, closeThenFree, whyExpired},
-		{"Watch fails", func(r *rig, s *sock) { s.unwatched, s.refusing = true, true; s.says(get("/hi")) }, closeThenFree, whyBroken},
+		}, closeThenFree, ReasonExpired},
+		{"Watch fails", func(r *rig, s *sock) { s.unwatched, s.refusing = true, true; s.says(get("/hi")) }, closeThenFree, ReasonBroken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, Config{IdleTimeout: time.Minute, MaxOutputBytes: 512})
+			r := telling(t, Config{IdleTimeout: time.Minute, MaxOutputBytes: 512})
 			s := r.connect()
 			r.ask(s, set("A"))
 			r.k.log = nil
@@ -177,6 +177,7 @@ func TestContexts(t *testing.T) {
 			if got := r.k.life(); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
+			r.wantTold(s, c.why)
 			if r.l.closed[c.why] != 1 {
 				t.Errorf("sessions ended by reason: %d, want one of reason %d", r.l.closed, c.why)
 			}

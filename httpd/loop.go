@@ -34,7 +34,7 @@ type loop struct {
 	load atomic.Int32 // sessions it has or is about to get
 	ends ending       // how far the end has come
 
-	closed [numWhys]uint64 // sessions ended so far, by reason
+	closed [numReasons]uint64 // sessions ended so far, by reason
 }
 
 // An ending is how far a server, or one of its loops, is on its way out.
@@ -59,6 +59,7 @@ func newLoop(srv *Server, index int, k kernel) *loop {
 	l.door.fd = -1
 	l.work.kernel, l.work.max = k, srv.cfg.MaxWork
 	l.work.place = make([]int32, srv.cfg.MaxSessions)
+	l.work.live = make([]atomic.Int32, srv.cfg.MaxSessions)
 	l.x = newExchange(&srv.cfg, &date{kernel: k, now: l.now})
 	return l
 }
@@ -162,7 +163,15 @@ func (l *loop) open(from socket) {
 	}
 	c := l.connOf(s)
 	*c = conn{l: l, s: s, fresh: true, shared: from.shared}
-	c.enter(stateFresh)
+	l.work.live[s.Name().Slot].Store(s.Name().Gen)
+	hook := l.srv.cfg.OnOpen
+	refused := hook != nil && hook(&Session{c}) != nil
+	c.send() // what the hook had to say: it must not stay for another session
+	if refused {
+		c.close(ReasonRefusedByHook)
+		return
+	}
+	c.settle()
 }
 
 // connOf returns the connection of s, at an address that never changes.
@@ -186,7 +195,7 @@ func (l *loop) stop() {
 		if c := l.connOf(s); c.quiet() {
 			c.receive()
 			if c.quiet() { // still
-				c.close(whyStop)
+				c.close(ReasonStop)
 			}
 		}
 	}
@@ -197,7 +206,7 @@ func (l *loop) abort() {
 	l.ends = closing
 	l.shutDoor()
 	for s := range l.table.All() {
-		l.connOf(s).close(whyStop)
+		l.connOf(s).close(ReasonStop)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"moor.example/httpd/sess"
 )
 
 // A Server is a running engine: a listener, its loops, their sessions and the
@@ -36,7 +38,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	kernels := make([]kernel, 0, cfg.Loops)
 	for range cfg.Loops {
-		k, err := newKernel()
+		k, err := newKernel(&cfg)
 		if err != nil {
 			endAll(kernels)
 			return nil, err
@@ -61,7 +63,7 @@ func endAll(kernels []kernel) {
 // newServer makes a server that listens and does not run: one loop per kernel.
 func newServer(cfg Config, kernels []kernel) (*Server, error) {
 	srv := &Server{cfg: cfg, timeouts: cfg.timeouts(), ended: make(chan struct{})}
-	srv.routes.matcher = cfg.Match
+	srv.routes.matcher, srv.routes.most = cfg.Match, cfg.MaxRoutes
 	for i, k := range kernels {
 		srv.loops = append(srv.loops, newLoop(srv, i, k))
 	}
@@ -95,6 +97,9 @@ func (srv *Server) run() {
 	go func() {
 		group.Wait()
 		srv.err = errors.Join(errs...)
+		if free := srv.cfg.FreeUserCtx; free != nil {
+			free(srv.cfg.UserCtx)
+		}
 		close(srv.ended)
 	}()
 }
@@ -132,6 +137,35 @@ func (srv *Server) TriggerClose(id ID) {
 	if id.name.Gen > 0 && int(id.loop) < len(srv.loops) { // or else it is no ID of this server's
 		srv.loops[id.loop].work.trigger(id.name)
 	}
+}
+
+// Sessions returns the IDs of the sessions that are open, loop by loop. Some of
+// them may have ended when it returns. (ESP-IDF: httpd_get_client_list.)
+func (srv *Server) Sessions() []ID {
+	var ids []ID
+	for _, l := range srv.loops {
+		for slot := range l.work.live {
+			if gen := l.work.live[slot].Load(); gen > 0 {
+				ids = append(ids, ID{l.index, sess.Name{Slot: int32(slot), Gen: gen}})
+			}
+		}
+	}
+	return ids
+}
+
+// UserCtx returns Config.UserCtx. (ESP-IDF: httpd_get_global_user_ctx.)
+func (srv *Server) UserCtx() any { return srv.cfg.UserCtx }
+
+// QueueWorkFor runs fn on the loop of the session that id names, between two
+// requests, with that session, or with nil if it has ended by then: what is
+// accepted runs exactly once, also when the server ends. The *Session is valid
+// until fn returns. It returns ErrQueueFull or ErrServerClosed.
+func (srv *Server) QueueWorkFor(id ID, fn func(s *Session)) error {
+	l := srv.loops[0]
+	if int(id.loop) < len(srv.loops) {
+		l = srv.loops[id.loop]
+	}
+	return l.work.queue(func() { l.workFor(id, fn) })
 }
 
 // QueueWork runs fn on the server's first loop, between two requests. What it

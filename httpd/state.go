@@ -61,17 +61,41 @@ func (c *Config) timeouts() [numClasses]time.Duration {
 
 func (s state) String() string { return states[s].name }
 
-// A why is the reason for which a session ended.
-type why uint8
+// A CloseReason says why a session ended.
+type CloseReason uint8
 
 const (
-	whyPeer    why = iota // the peer closed, or reset the connection
-	whyServed             // the last response said so
-	whyRefused            // after the answer to a request that broke the protocol
-	whyHandler            // a handler returned an error
-	whyExpired            // a deadline passed
-	whyTrigger            // TriggerClose
-	whyStop               // Stop, Shutdown or Close
-	whyBroken             // the system refused a call on the socket
-	numWhys
+	// ReasonPeer: the peer closed or reset the connection.
+	ReasonPeer CloseReason = iota
+	// ReasonServed: the last response said so, as the request or its version did.
+	ReasonServed
+	// ReasonRefused: the request broke the protocol, and was answered so.
+	ReasonRefused
+	// ReasonHandler: a handler returned an error.
+	ReasonHandler
+	// ReasonExpired: a deadline passed.
+	ReasonExpired
+	// ReasonTrigger: Server.TriggerClose asked for it.
+	ReasonTrigger
+	// ReasonStop: the server ends.
+	ReasonStop
+	// ReasonBroken: the system refused a call on the socket.
+	ReasonBroken
+	// ReasonPurged: it had to make room for another.
+	ReasonPurged
+	// ReasonRefusedByHook: Config.OnOpen returned an error. OnClose is not told.
+	ReasonRefusedByHook
+	numReasons
 )
+
+var reasonNames = [numReasons]string{
+	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "refused by hook",
+}
+
+// String returns the reason in a word or three, for logs.
+func (r CloseReason) String() string {
+	if r >= numReasons {
+		return "unknown"
+	}
+	return reasonNames[r]
+}

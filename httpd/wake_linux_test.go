@@ -7,7 +7,7 @@ import (
 
 // TestWakeForEver: however often it was woken, a Wait is woken once more.
 func TestWakeForEver(t *testing.T) {
-	k, err := newKernel()
+	k, err := newKernel(&Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,8 @@ var (
 type work struct {
 	pending atomic.Bool // todo is not empty: the loop looks here, without the lock
 	kernel  kernel
-	max     int // functions in todo
+	max     int            // functions in todo
+	live    []atomic.Int32 // by slot: the generation of its session; 0: none
 
 	mu     sync.Mutex
 	todo   batch
@@ -37,6 +38,7 @@ type work struct {
 type batch struct {
 	ending   ending
 	door     bool        // there is room for a connection again
+	purge    bool        // a connection wants the place of a session of this loop
 	adopted  []socket    // to open sessions on: counted, so within MaxSessions
 	triggers []sess.Name // sessions to end, one per slot
 	funcs    []func()
@@ -104,6 +106,10 @@ func (w *work) openDoor() {
 	w.put(func(todo *batch) error { todo.door = true; return nil })
 }
 
+func (w *work) purge() {
+	w.put(func(todo *batch) error { todo.purge = true; return nil })
+}
+
 func (w *work) end(e ending) {
 	w.put(func(todo *batch) error { todo.ending = max(todo.ending, e); return nil })
 }
@@ -147,15 +153,19 @@ func (l *loop) runWork() {
 	for _, s := range b.adopted {
 		l.open(s)
 	}
+	for _, fn := range b.funcs { // ahead of the triggers: a farewell may be among them
+		fn()
+	}
 	for _, name := range b.triggers {
 		if s := l.table.Lookup(name); s != nil { // nil: it has ended by itself
 			l.connOf(s).trigger()
 		}
 	}
-	for _, fn := range b.funcs {
-		fn()
+	if b.purge {
+		l.purge()
 	}
 	if b.door {
+		l.door.retry = 0
 		l.openDoor()
 	}
 	switch {
@@ -165,4 +175,18 @@ func (l *loop) runWork() {
 		l.abort()
 	}
 	l.work.done(b)
+}
+
+// workFor runs fn with the session that id names, and sends what that has sent.
+func (l *loop) workFor(id ID, fn func(s *Session)) {
+	s := l.table.Lookup(id.name)
+	if s == nil || id.loop != l.index {
+		fn(nil)
+		return
+	}
+	c := l.connOf(s)
+	fn(&Session{c})
+	if len(l.x.w.wire.out) > 0 && !c.send() { // or else it waits for what it did
+		c.settle()
+	}
 }
