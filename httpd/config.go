@@ -80,8 +80,9 @@ type Config struct {
 	Match func(pattern string, path []byte) bool
 
 	// OnOpen is called when a session begins, on its loop, before anything is
-	// read. It may give it a context. If it returns an error the session ends
-	// at once, without OnClose. (ESP-IDF: open_fn.)
+	// read. It may give it a context, and greet the peer with Session.Send. If
+	// it returns an error the session ends at once, without OnClose; of what it
+	// sent, the socket gets what it takes. (ESP-IDF: open_fn.)
 	OnOpen func(s *Session) error
 	// OnClose is called when a session ends, on its loop, while its socket is
 	// open and its context not yet freed. It must leave the socket alone: the

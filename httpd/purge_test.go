@@ -305,6 +305,14 @@ func TestWaitPurgesNobody(t *testing.T) {
 	}
 	r.k.backlog = nil
 	r.finish()
+
+	r = newRig(t, Config{MaxSessions: 1})
+	s := r.adopt() // the listener does not know yet that all is full
+	r.dial()
+	r.quiet()
+	r.is(s, stateFresh)
+	r.k.backlog = nil
+	r.finish()
 }
 
 // TestPurgeOnTheLeastLoop: it is the loop that will get the connection, and has

@@ -308,3 +308,32 @@ func TestAsyncData(t *testing.T) {
 	}
 	r.finish()
 }
+
+// TestPushAmidAStream: octets between two chunks would break their framing.
+func TestPushAmidAStream(t *testing.T) {
+	r := newRig(t, Config{})
+	var errs []error
+	r.handle("GET", "/stream", func(w *Response, req *Request) error {
+		for range 3 {
+			errs = append(errs, req.Session().Send([]byte("push")))
+			if _, err := w.Write(make([]byte, mostWritten)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s := r.connect()
+	r.ask(s, get("/stream"))
+	if got := fmt.Sprint(errs); got != fmt.Sprint([]error{nil, nil, ErrSent}) {
+		t.Errorf("got %v", got)
+	}
+	s.took()
+	if err := r.srv.QueueWorkFor(r.id(s), func(s *Session) { errs = append(errs, s.Send([]byte("later"))) }); err != nil {
+		t.Fatal(err)
+	}
+	r.quiet()
+	if got := s.took(); got != "later" || errs[3] != nil {
+		t.Errorf("when it is over: %q, %v", got, errs[3])
+	}
+	r.finish()
+}

@@ -41,6 +41,7 @@ func (s *Session) Ctx() any { return s.c.s.Ctx() }
 // life; free may be nil. The session calls free(ctx) exactly once: after the
 // socket is closed, whatever closed it, or, if another context takes its
 // place, after the handler that replaced it has returned. nil is no context.
+// Outside of a handler the old one is freed at once.
 // free runs on the session's loop and must not block; a context that it sets
 // itself is not taken.
 // (ESP-IDF: httpd_sess_set_ctx, req->sess_ctx with req->free_ctx.)
@@ -77,7 +78,8 @@ var (
 
 // Send sends octets as they are, which it copies: behind the responses that are
 // complete, and ahead of the one that a handler has yet to give. That they are
-// HTTP which the client expects is the caller's business.
+// HTTP which the client expects is the caller's business. Amid a response that
+// Write has begun to send in chunks it returns ErrSent.
 // (ESP-IDF: httpd_socket_send.)
 func (s *Session) Send(p []byte) error {
 	c, wire := s.c, &s.c.l.x.w.wire
@@ -88,6 +90,8 @@ func (s *Session) Send(p []byte) error {
 	switch {
 	case c.last:
 		return ErrSessionEnding
+	case c.l.x.r.session.c == c && c.l.x.w.progress == streaming:
+		return ErrSent
 	case waiting > 0 && waiting+len(p) > c.l.srv.cfg.MaxOutputBytes:
 		return ErrOutputFull
 	case c.out.buf != nil:

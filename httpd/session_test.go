@@ -56,6 +56,37 @@ func TestQueueWorkFor(t *testing.T) {
 	r.finish()
 }
 
+// TestQueueWorkForEachLoop: the loop that runs a function is its session's, or
+// the first one.
+func TestQueueWorkForEachLoop(t *testing.T) {
+	r := newTwo(t, Config{})
+	for range 4 {
+		r.dial()
+		r.turns()
+	}
+	var ran []ID
+	ids := append(r.srv.Sessions(), ID{})
+	for _, id := range ids {
+		if err := r.srv.QueueWorkFor(id, func(s *Session) {
+			if s == nil {
+				ran = append(ran, ID{})
+			} else {
+				ran = append(ran, s.ID())
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	r.turnOf(1)
+	if !slices.Equal(ran, ids[2:4]) {
+		t.Errorf("the second loop ran %v, want %v", ran, ids[2:4])
+	}
+	r.turnOf(0)
+	if want := []ID{ids[2], ids[3], ids[0], ids[1], {}}; !slices.Equal(ran, want) {
+		t.Errorf("ran %v, want %v", ran, want)
+	}
+}
+
 // TestQueueWorkForAtTheEnd: what is accepted runs exactly once, with the
 // session if it was there when the end was asked for.
 func TestQueueWorkForAtTheEnd(t *testing.T) {
