@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -73,6 +74,9 @@ func newServer(cfg Config, kernels []kernel) (*Server, error) {
 	var err error
 	if srv.addr, err = parseAddress(cfg.Addr); err != nil {
 		return nil, err
+	}
+	if cfg.Interface != "" && srv.addr.path != "" {
+		return nil, fmt.Errorf("httpd: Config.Interface is %q, but %s is a Unix socket", cfg.Interface, cfg.Addr)
 	}
 	first := srv.loops[0]
 	first.door.fd, srv.bound, err = first.kernel.Listen(srv.addr, cfg.Backlog)

@@ -153,6 +153,12 @@ func TestInterface(t *testing.T) {
 		srv.Close()
 		srv.Wait()
 	}
+	if srv, err := httpd.Start(httpd.Config{Addr: "unix:" + t.TempDir() + "/s", Interface: "lo"}); err == nil {
+		srv.Close()
+		t.Error("a Unix socket has taken an interface")
+	} else if !strings.Contains(err.Error(), `Config.Interface is "lo"`) {
+		t.Error(err)
+	}
 	srv, err := httpd.Start(httpd.Config{Addr: "127.0.0.1:0", Interface: "moor9"})
 	if err == nil {
 		srv.Close()
