@@ -12,11 +12,11 @@ import (
 
 func TestConfigDefaults(t *testing.T) {
 	want := Config{
-		Backlog: 1024, Loops: 1, MaxSessions: defaultSessions(), MaxWork: 1024, MaxTurnRequests: 64,
+		Backlog: 1024, Loops: 1, MaxSessions: defaultSessions(), MaxWork: 1024, MaxDetached: 1024, MaxTurnRequests: 64,
 		MaxTargetBytes: 8 << 10, MaxHeadBytes: 16 << 10, MaxFields: 100, MaxContentBytes: 1 << 20, MaxOutputBytes: 64 << 10,
-		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10, MaxRoutes: math.MaxInt32,
+		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10, MaxRoutes: math.MaxInt32, MaxResponseHeaders: 100,
 		HeadTimeout: 10 * time.Second, ContentTimeout: 10 * time.Second, SendTimeout: 10 * time.Second,
-		LingerTimeout: time.Second, IdleTimeout: -1,
+		LingerTimeout: time.Second, IdleTimeout: -1, HandshakeTimeout: 10 * time.Second,
 		KeepAlive: KeepAlive{Idle: time.Minute, Interval: 20 * time.Second, Count: 3},
 	}
 	got, err := Config{}.withDefaults()
@@ -35,7 +35,7 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigNone(t *testing.T) {
 	got, err := Config{
 		MaxTargetBytes: -1, MaxHeadBytes: math.MinInt, MaxContentBytes: -1, MaxOutputBytes: math.MaxInt,
-		HeadTimeout: -1, ContentTimeout: math.MinInt64, SendTimeout: -1, LingerTimeout: -1, IdleTimeout: -1,
+		HeadTimeout: -1, ContentTimeout: math.MinInt64, SendTimeout: -1, LingerTimeout: -1, IdleTimeout: -1, HandshakeTimeout: -1,
 	}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
@@ -286,7 +286,7 @@ func TestErrCode(t *testing.T) {
 	}
 	for status := range 1000 {
 		want := fmt.Sprintf("HTTP/1.1 %d %s\r\n", status, reason(status))
-		if got := string(appendStatusLine(nil, status)); got != want {
+		if got := string(appendStatusLine(nil, status, "")); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -12,8 +12,9 @@ const (
 // buffers hands out the session buffers of one loop and counts them: what is
 // out belongs to exactly one session, and ends with it at the latest.
 type buffers struct {
-	pool bytebufferpool.Pool
-	live int // handed out and not yet returned
+	pool   bytebufferpool.Pool
+	live   int    // handed out and not yet returned
+	common []byte // the loop's own: what a recv is given where no session has one
 }
 
 // keep returns a buffer that holds a copy of b.

@@ -9,7 +9,8 @@ import (
 
 // A Config says how a server listens and what it allows. Start reads it once.
 // In every field zero stands for the default that is named there. In a
-// duration, or a number of octets, a negative value stands for no limit.
+// duration, or a number of octets, a negative value stands for no limit, unless
+// the field says otherwise.
 type Config struct {
 	// Addr is where to listen: "host:port", "[::1]:port", ":port" (every
 	// address of both families) or "unix:/path". Port 0 lets the system
@@ -36,6 +37,9 @@ type Config struct {
 	WhenFull WhenFull
 	// MaxWork is how many functions may wait in QueueWork. Default: 1024.
 	MaxWork int
+	// MaxDetached is how many requests may be detached at once: see
+	// Request.Detach. Default: 1024.
+	MaxDetached int
 	// MaxTurnRequests is how many requests of one session are served before
 	// the others have their turn. Default: 64.
 	MaxTurnRequests int
@@ -61,6 +65,10 @@ type Config struct {
 	// longer one, or one with more than MaxFields fields, is answered 431.
 	// Default: 4 KiB.
 	MaxTrailerBytes int
+	// MaxResponseHeaders bounds the number of fields that a handler sets for a
+	// response, trailer fields among them; one more is ErrHeadersFull.
+	// Default: 100. (ESP-IDF: max_resp_headers.)
+	MaxResponseHeaders int
 	// MaxOutputBytes bounds the output that may wait for a session's socket
 	// before no further request of that session is begun. One response may be
 	// longer. Default: 64 KiB.
@@ -88,6 +96,15 @@ type Config struct {
 	// open and its context not yet freed. It must leave the socket alone: the
 	// engine closes it. (ESP-IDF: close_fn, which has to close.)
 	OnClose func(s *Session, reason CloseReason)
+	// Transport moves the octets of all sessions. If it is an io.Closer, it is
+	// closed when the server has ended, behind FreeUserCtx.
+	// Default: the sockets themselves. (ESP-IDF: global_transport_ctx and its
+	// free function, and the overrides of a session.)
+	Transport Transport
+	// Events, if not nil, is told what happens, on the loop of the session that
+	// it happens to. It must not wait. With several loops it runs on them at the
+	// same time. (ESP-IDF: ESP_HTTP_SERVER_EVENT.)
+	Events func(e Event)
 	// UserCtx is for the application: see Server.UserCtx.
 	// (ESP-IDF: global_user_ctx.)
 	UserCtx any
@@ -102,6 +119,9 @@ type Config struct {
 	// octet, or from the connection's begin for the first request. More octets
 	// do not renew it. It is answered 408. Default: 10 s.
 	HeadTimeout time.Duration
+	// HandshakeTimeout bounds how long Transport.Open may take. The session ends.
+	// Default: 10 s.
+	HandshakeTimeout time.Duration
 	// ContentTimeout bounds how long a request's content may stand still.
 	// It is answered 408. Default: 10 s.
 	ContentTimeout time.Duration
@@ -110,7 +130,10 @@ type Config struct {
 	SendTimeout time.Duration
 	// LingerTimeout bounds how long the peer's remaining input is read and
 	// dropped after the last response, so that closing does not destroy that
-	// response on its way. Default: 1 s.
+	// response on its way. Negative: it is not; sessions end with a reset, at once
+	// and with nothing left of them in the system, but what the peer has not
+	// received by then is lost. Default: 1 s.
+	// (ESP-IDF: enable_so_linger and linger_timeout 0.)
 	LingerTimeout time.Duration
 	// IdleTimeout bounds how long a session may live without a request.
 	// Default: none, for a session is meant to live as long as its socket.
@@ -164,6 +187,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxSessions", &c.MaxSessions, defaultSessions(), 1 << 24},
 		{"MaxWork", &c.MaxWork, 1024, math.MaxInt32},
 		{"MaxTurnRequests", &c.MaxTurnRequests, 64, math.MaxInt32},
+		{"MaxDetached", &c.MaxDetached, 1024, math.MaxInt32},
+		{"MaxResponseHeaders", &c.MaxResponseHeaders, 100, mostFields},
 		{"MaxFields", &c.MaxFields, 100, mostFields},
 		{"KeepAlive.Count", &c.KeepAlive.Count, 3, 127},
 		{"MaxRoutes", &c.MaxRoutes, math.MaxInt32, math.MaxInt32},
@@ -214,6 +239,7 @@ func (c *Config) durations() {
 		def   time.Duration
 	}{
 		{&c.HeadTimeout, 10 * time.Second},
+		{&c.HandshakeTimeout, 10 * time.Second},
 		{&c.ContentTimeout, 10 * time.Second},
 		{&c.SendTimeout, 10 * time.Second},
 		{&c.LingerTimeout, time.Second},

@@ -9,13 +9,15 @@ import (
 // A conn is the I/O side of a session: what is in hand of its input and
 // output. An idle one holds no buffer.
 type conn struct {
-	l     *loop
-	s     *sess.Session // nil: the slot is free
-	in    input
-	out   output
-	state state
-	want  interest    // what the descriptor is watched for; 0: not yet
-	ended CloseReason // if last: the reason
+	l        *loop
+	s        *sess.Session // nil: the slot is free
+	in       input
+	out      output
+	link     link
+	detached *Detached // the request that outlives its handler; nil: none
+	state    state
+	want     interest    // what the descriptor is watched for; 0: not yet
+	ended    CloseReason // if last: the reason
 
 	fresh  bool // no request has been served
 	ready  bool // stands in line to be resumed: in has more than its share
@@ -30,6 +32,22 @@ type output struct {
 	sent int                        // octets of it that are gone
 }
 
+// begin begins the session, when its transport is open.
+func (c *conn) begin() {
+	l := c.l
+	c.state = stateIdle // what comes now has all its time
+	l.work.live[c.s.Name().Slot].Store(c.s.Name().Gen)
+	hook := l.srv.cfg.OnOpen
+	c.link.open = hook == nil || hook(&Session{c: c}) == nil
+	c.send() // what the hook had to say: it must not stay for another session
+	if !c.link.open {
+		c.close(ReasonRefusedByHook)
+		return
+	}
+	c.tell(EventConnected, 0)
+	c.settle()
+}
+
 // serve answers one event of the descriptor.
 func (c *conn) serve(ready interest) {
 	switch {
@@ -37,6 +55,10 @@ func (c *conn) serve(ready interest) {
 		c.flush()
 	case c.state == stateLinger:
 		c.drain()
+	case c.state == stateHandler:
+		c.detached.stop() // the peer has hung up
+	case c.state == stateOpen:
+		c.l.carrier.open(c)
 	case !c.ready: // or else its octets in hand come first
 		c.receive()
 	}
@@ -45,21 +67,23 @@ func (c *conn) serve(ready interest) {
 // receive takes what the socket has, once, and serves it. It reports whether
 // there was anything.
 func (c *conn) receive() bool {
-	b := c.l.in
+	b := c.l.pool.common
 	if c.in.buf != nil {
 		b = room(c.in.buf, c.in.limit(&c.l.srv.cfg))
 	}
-	n, o, _ := c.l.kernel.Recv(c.fd(), b)
+	n, o := c.l.carrier.recv(c, b)
 	switch o {
 	case ok:
 	case again:
-		return false
-	case closed:
-		c.close(ReasonPeer)
-		return true
+		c.watch()
+		return c.s == nil
 	default:
-		c.close(ReasonBroken)
+		c.lost(o)
+		c.close(c.ended)
 		return true
+	}
+	if c.in.need > 0 {
+		c.tellData(n)
 	}
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
@@ -71,13 +95,18 @@ func (c *conn) receive() bool {
 	return true
 }
 
-// resume goes on with the octets in hand, unless output is in their way or the
-// session is ending.
+// resume goes on with the octets in hand, or with those that the transport has,
+// unless output is in their way or the session is ending.
 func (c *conn) resume() {
-	c.ready = false
-	if c.out.buf == nil && !c.last {
+	more := c.ready
+	c.ready, c.link.pending = false, false
+	switch {
+	case c.out.buf != nil || c.last || c.detached != nil:
+	case more:
 		c.proceed(c.in.buf.B)
 		c.settle()
+	default:
+		c.receive()
 	}
 }
 
@@ -85,6 +114,10 @@ func (c *conn) resume() {
 func (c *conn) trigger() {
 	if c.last {
 		return // it is ending
+	}
+	if c.state == stateOpen {
+		c.close(ReasonTrigger)
+		return
 	}
 	c.last, c.ended = true, ReasonTrigger
 	c.unread = c.unread || c.in.buf != nil || c.in.skip > 0 || c.in.drop
@@ -105,7 +138,7 @@ func (c *conn) proceed(b []byte) {
 func (c *conn) advance(b []byte) (rest []byte) {
 	cfg := &c.l.srv.cfg
 	more := true
-	for served := 0; more && len(b) > 0 && !c.last; served++ {
+	for served := 0; more && len(b) > 0 && !c.last && c.detached == nil; served++ {
 		if served == cfg.MaxTurnRequests {
 			c.ready = true
 			c.l.ready = append(c.l.ready, c.s.Name())
@@ -143,7 +176,7 @@ func (c *conn) keep(rest []byte) {
 func (c *conn) send() bool {
 	out := c.l.x.w.wire.out
 	for len(out) > 0 {
-		n, o, _ := c.l.kernel.Send(c.fd(), out)
+		n, o := c.l.carrier.send(c, out)
 		out = out[n:]
 		if o == again {
 			c.out.buf = c.l.pool.keep(out)
@@ -153,6 +186,7 @@ func (c *conn) send() bool {
 			c.lost(o)
 			break
 		}
+		c.tell(EventSent, n)
 	}
 	c.l.x.w.wire.out = emptied(c.l.x.w.wire.out)
 	return c.out.buf == nil && !c.last
@@ -169,10 +203,14 @@ func emptied(out []byte) []byte {
 
 // flush sends what is left of the output, then goes on with the input.
 func (c *conn) flush() {
-	n, o, _ := c.l.kernel.Send(c.fd(), c.out.buf.B[c.out.sent:])
+	n, o := c.l.carrier.send(c, c.out.buf.B[c.out.sent:])
 	c.out.sent += n
+	if o == ok {
+		c.tell(EventSent, n)
+	}
 	switch {
 	case o == again:
+		c.watch()
 		return
 	case o != ok:
 		c.lost(o)
@@ -182,7 +220,7 @@ func (c *conn) flush() {
 	}
 	c.out.sent = 0
 	c.l.pool.release(&c.out.buf)
-	if c.in.buf != nil && !c.ready && !c.last { // or else it has its turn later, or never
+	if c.in.buf != nil && !c.ready && !c.last && c.detached == nil { // or else it has its turn later, or never
 		c.proceed(c.in.buf.B)
 	}
 	c.settle()
@@ -194,134 +232,6 @@ func (c *conn) lost(o outcome) {
 	if o == closed {
 		c.ended = ReasonPeer
 	}
-}
-
-// settle decides what the connection waits for next. It is the last step of
-// every event: the session may have ended when it returns.
-func (c *conn) settle() {
-	switch {
-	case c.out.buf != nil:
-		c.enter(stateFlush)
-	case c.last:
-		c.finish()
-	case c.ready:
-		c.enter(stateIdle)
-	case c.in.skip > 0 || c.in.drop:
-		c.enter(stateDiscard)
-	case c.in.need > 0 || c.in.coding != unchunked:
-		c.enter(stateContent)
-	case c.in.buf != nil:
-		c.enter(stateHead)
-	case c.l.ends != running:
-		c.last, c.ended = true, ReasonStop
-		c.finish()
-	case c.fresh:
-		c.enter(stateFresh)
-	default:
-		c.enter(stateIdle)
-	}
-}
-
-// enter puts the connection into a state: watches for what that waits for and
-// sets its deadline. Entering the same state again counts as progress.
-func (c *conn) enter(s state) {
-	row, old := &states[s], &states[c.state]
-	begins := c.want == 0 // the first state of all
-	if row.want != c.want {
-		if err := c.l.kernel.Watch(c.fd(), c.s.Name(), c.want, row.want); err != nil {
-			c.close(ReasonBroken)
-			return
-		}
-		c.want = row.want
-	}
-	c.state = s
-	if !begins && row.class == old.class && !row.renew {
-		return
-	}
-	if d := c.l.srv.timeouts[row.class]; d >= 0 {
-		c.l.table.Arm(c.s, int(row.class), c.l.now+d)
-	} else {
-		c.l.table.Disarm(c.s)
-	}
-}
-
-// expired ends a state that has lasted too long: with an answer, if a part of
-// a request is here and has had none.
-func (c *conn) expired() {
-	code := states[c.state].expired
-	if code == 0 {
-		if c.state != stateLinger { // that ends for the reason for which it began
-			c.ended = ReasonExpired
-		}
-		c.close(c.ended)
-		return
-	}
-	c.l.x.refuse(c, code, c.in.buf.B)
-	c.ended = ReasonExpired
-	c.keep(nil)
-	c.send()
-	c.settle()
-}
-
-// quiet reports whether nothing is in hand and nothing is owed.
-func (c *conn) quiet() bool {
-	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
-}
-
-// finish ends the session after its last response. If input is left unread in
-// the socket, close(2) resets the connection, and that can destroy the response
-// on its way: then our side is shut down first, and the peer's input dropped
-// for a while.
-func (c *conn) finish() {
-	gone := c.ended == ReasonPeer || c.ended == ReasonBroken
-	if !gone && !c.unread { // as far as is known: look
-		_, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
-		gone = o != ok
-	}
-	if gone {
-		c.close(c.ended)
-		return
-	}
-	c.l.kernel.Shutdown(c.fd())
-	c.in.skip = c.l.srv.cfg.MaxContentBytes
-	c.enter(stateLinger)
-}
-
-// drain drops what the peer still sends.
-func (c *conn) drain() {
-	n, o, _ := c.l.kernel.Recv(c.fd(), c.l.in)
-	c.in.skip -= n
-	if o != again && (o != ok || c.in.skip <= 0) {
-		c.close(c.ended)
-	}
-}
-
-// close ends the session. It is the only place where one ends, and nothing of
-// c may be used afterwards.
-func (c *conn) close(r CloseReason) {
-	l, s, fd := c.l, c.s, c.fd()
-	// 1. The application is told, while all of the session is there.
-	if hook := l.srv.cfg.OnClose; hook != nil && r != ReasonRefusedByHook {
-		c.last = true
-		hook(&Session{c}, r)
-	}
-	// 2. No event may come for a socket that lives on under another descriptor.
-	if c.shared {
-		l.kernel.Unwatch(fd)
-	}
-	// 3. The buffers go back.
-	l.pool.release(&c.in.buf)
-	l.pool.release(&c.out.buf)
-	*c = conn{}
-	l.work.live[s.Name().Slot].Store(0)
-	l.closed[r]++
-	// 4. The socket goes first: the peer need not wait for a free function.
-	l.kernel.Close(fd)
-	// 5. The context is freed, once.
-	s.Release()
-	// 6. The slot is free: from here on its name is nobody's.
-	l.table.End(s)
-	l.uncount()
 }
 
 func (c *conn) fd() int { return c.s.FD() }

@@ -84,7 +84,10 @@ func TestDeadlines(t *testing.T) {
 			r.finish()
 		})
 		t.Run(c.state.String()+" without a timeout", func(t *testing.T) {
-			r := newRig(t, Config{HeadTimeout: -1, ContentTimeout: -1, SendTimeout: -1, LingerTimeout: -1})
+			if c.state == stateLinger {
+				return // without a timeout there is no such state: see TestLingerReset
+			}
+			r := newRig(t, Config{HeadTimeout: -1, ContentTimeout: -1, SendTimeout: -1})
 			s := into(r, c.state)
 			if r.k.timeout >= 0 {
 				t.Errorf("the loop waits for %v", r.k.timeout)

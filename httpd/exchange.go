@@ -7,14 +7,16 @@ import (
 )
 
 // An exchange is one request and its response. A loop has one, and uses it
-// again and again.
+// again and again, until a request is detached: that one takes it along.
 type exchange struct {
-	r Request
-	w Response
+	r        Request
+	w        Response
+	detached *Detached // nil: it is the loop's
+	failing  bool      // an error handler runs
 }
 
 func newExchange(cfg *Config, d *date) *exchange {
-	x := &exchange{w: Response{wire: wire{date: d}}}
+	x := &exchange{w: Response{wire: wire{date: d}, set: fieldSet{most: cfg.MaxResponseHeaders}}}
 	x.r.head = parser.Head{
 		MaxTarget: cfg.MaxTargetBytes,
 		MaxHead:   cfg.MaxHeadBytes,
@@ -27,6 +29,37 @@ func newExchange(cfg *Config, d *date) *exchange {
 	return x
 }
 
+// parse parses the head that b begins with and applies the rules that take
+// more than one of its lines to see. Its outcomes are parser.Head.Parse's. Of a
+// head that it refuses, what cannot be relied on is forgotten.
+func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
+	r := &x.r
+	r.message, r.content, r.read, r.trailers = nil, 0, 0, nil
+	r.target, r.route = parser.Target{}, nil
+	if n, err = r.head.Parse(b, g); err != nil {
+		return 0, err
+	}
+	head := b[:n]
+	r.message, r.content = head, n
+	if r.body, err = parser.Framing(&r.head, head); err != nil {
+		return 0, err
+	}
+	if err = parser.CheckHost(&r.head, head); err != nil {
+		return 0, err
+	}
+	r.target, err = parser.SplitTarget(&r.head, head)
+	return n, err
+}
+
+// recall parses the message that b begins with once more, for an answer that
+// comes when the exchange has seen others since. It is empty if its head is
+// incomplete, or was refused.
+func (x *exchange) recall(b []byte) {
+	if _, err := x.parse(b, &parser.Guard{}); err != nil && x.r.message == nil {
+		x.r.head.Forget()
+	}
+}
+
 // allowOnly is the code of a request that only wants to know which methods
 // are allowed: OPTIONS, where no route answers it.
 const allowOnly ErrCode = 204
@@ -35,9 +68,13 @@ const allowOnly ErrCode = 204
 // begin of b: before its content is looked at.
 func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	in, r := &c.in, &x.r
+	c.tell(EventHeaders, 0)
 	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
-		x.refuse(c, ErrContentTooLarge, b)
+		x.breakOff(c, ErrContentTooLarge, b)
 		return b, false
+	}
+	if in.drop {
+		return x.pass(c, b, n)
 	}
 	code := x.admit(c.l.srv)
 	if r.body.Kind == parser.Chunked {
@@ -51,6 +88,7 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 		return c.decode(b, true)
 	}
 	total := n + int(r.body.Length)
+	c.tellData(min(total, len(b)) - n)
 	switch {
 	case code != 0:
 		in.skip = max(0, total-len(b))
@@ -68,12 +106,29 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	return b[total:], true
 }
 
+// pass drops a request that was answered before its head was complete.
+func (x *exchange) pass(c *conn, b []byte, n int) (rest []byte, more bool) {
+	in, r := &c.in, &x.r
+	switch {
+	case !parser.Persistent(&r.head, r.message):
+		c.last, c.unread, c.ended = true, true, ReasonServed
+		return nil, false
+	case r.body.Kind == parser.Chunked:
+		in.coding, in.have = inChunks, 0
+		return c.decode(b[n:], true)
+	}
+	total := n + int(r.body.Length)
+	c.tellData(min(total, len(b)) - n)
+	in.drop, in.skip = false, max(0, total-len(b))
+	return b[min(total, len(b)):], true
+}
+
 // admit finds the request's route, or the code with which it is answered
 // without one: from its head alone.
 func (x *exchange) admit(srv *Server) (code ErrCode) {
 	r := &x.r
 	method := r.head.Method.Of(r.message)
-	r.route, code = srv.routes.find(method, r.path())
+	r.route, code = srv.routes.find(method, pathOf(r))
 	r.expect = parser.Expect(&r.head, r.message)
 	switch {
 	case r.expect == parser.ExpectUnknown:
@@ -97,7 +152,7 @@ func (x *exchange) invite() {
 func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
 	r := &x.r
 	if !parsed {
-		r.parse(message, &parser.Guard{}) // it passed the first time
+		x.parse(message, &parser.Guard{}) // it passed the first time
 		if code := x.admit(c.l.srv); code != 0 {
 			x.reject(c, code, false) // a route was there then, and is not now
 			return
@@ -107,39 +162,65 @@ func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
 	x.handle(c)
 }
 
-// handle runs the handler of a complete request. The order at its end is
-// ESP-IDF's: what the handler changed is committed, whatever it returned.
+// handle runs the handler of a complete request. If that detaches it, what
+// comes then is Detached.Complete's business.
 func (x *exchange) handle(c *conn) {
 	x.begin(c)
-	x.r.session.c = c
-	c.s.Begin()
 	err := x.r.route.Handler(&x.w, &x.r)
-	c.s.Commit()
-	if !x.w.finish(err) {
-		x.w.wire.announceClose()
-		c.ended = ReasonHandler
+	if x.detached != nil {
+		x.detached.early = err
+		return
 	}
-	x.end(c)
+	x.conclude(c, err)
 }
 
-// begin makes the response ready for the request in hand.
+// begin makes the exchange ready to answer the request in hand.
 func (x *exchange) begin(c *conn) {
 	r, o := &x.r, &x.w.wire
 	x.w.reset()
 	persistent := parser.Persistent(&r.head, r.message)
+	o.begun, o.headEnd = len(o.out), 0
 	o.old = r.head.Minor == 0
 	o.close = !persistent || c.l.ends != running
 	o.persist = persistent && o.old
 	o.bare = isHead(r.message)
+	r.session = Session{c, x}
 	c.ended = ReasonServed
+	c.s.Begin()
 }
 
-// end counts the request as served.
+// conclude ends a request whose handler has returned err. The order at its end
+// is ESP-IDF's: what the handler changed is committed, whatever it returned.
+func (x *exchange) conclude(c *conn, err error) {
+	if !x.w.finish(err) {
+		x.fail(c, ErrInternal)
+		err = ErrInternal
+	}
+	if err != nil || !x.w.progress.whole() {
+		c.ended = ReasonHandler
+		x.w.wire.announceClose()
+	} else if c.last || c.l.ends != running { // both may be news to a detached one
+		x.w.wire.announceClose()
+	}
+	x.end(c)
+}
+
+// end commits the context and counts the request as served.
 func (x *exchange) end(c *conn) {
+	c.s.Commit()
 	c.fresh = false
 	c.state = stateIdle // what begins now has all its time
-	c.last = x.w.wire.close
+	c.last = c.last || x.w.wire.close
 	c.l.table.Touch(c.s)
+	x.tell(c)
+}
+
+// tell reports the response to Config.Events.
+func (x *exchange) tell(c *conn) {
+	c.tell(EventHeadersSent, 0)
+	if x.w.code != 0 {
+		c.tell(EventError, int(x.w.code))
+	}
 }
 
 // reject answers a well-formed request that no handler gets. left says that
@@ -149,31 +230,47 @@ func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 	w := &x.w
 	x.begin(c)
 	w.wire.close = w.wire.close || left && x.r.expect != parser.ExpectNone
-	if code == ErrMethodNotAllowed || code == allowOnly {
-		w.fields = c.l.srv.routes.appendAllow(w.fields, x.r.path())
-	}
 	if code == allowOnly {
+		w.set.head = c.l.srv.routes.appendAllow(w.set.head, pathOf(&x.r))
 		w.SetStatus(int(allowOnly))
 		w.Send(nil)
+		x.end(c)
 	} else {
-		w.SendErr(code, "")
+		x.conclude(c, x.fail(c, code))
 	}
-	x.end(c)
 	c.unread = c.unread || c.last && left
 }
 
-// refuse answers what broke the protocol, or came too late, and ends the
-// session: where the next request begins is not known any more. b begins with
-// what is here of the request.
+// refuse answers what broke the protocol and ends the session: where the next
+// request begins is not known any more. b begins with what is here of it.
 func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
-	x.w.reset()
-	x.w.wire.close, x.w.wire.old, x.w.wire.bare = true, false, isHead(b)
-	x.w.SendErr(code, "")
+	x.prepare(c, code, b)
+	x.w.wire.close = true
+	x.fail(c, code)
+	c.s.Commit()
+	x.tell(c)
 	c.last, c.unread, c.ended = true, true, ReasonRefused
 }
 
-// breakOff is refuse for a content that goes wrong: the request it belongs to
-// may have been answered.
+// prepare is begin for a request that is not all here, or not well-formed. What
+// can be known of it is looked up for an error handler only.
+func (x *exchange) prepare(c *conn, code ErrCode, b []byte) {
+	o := &x.w.wire
+	x.w.reset()
+	o.begun, o.headEnd = len(o.out), 0
+	o.close, o.old, o.persist, o.bare = false, false, false, isHead(b)
+	x.r.session = Session{c, x}
+	c.s.Begin()
+	if c.l.srv.errHandler(code) == nil {
+		return
+	}
+	if x.recall(b); x.r.message != nil {
+		o.old, o.close = x.r.head.Minor == 0, !parser.Persistent(&x.r.head, x.r.message)
+	}
+}
+
+// breakOff is refuse for a request that may have been answered before it goes
+// wrong.
 func (x *exchange) breakOff(c *conn, code ErrCode, b []byte) {
 	if !c.in.drop {
 		x.refuse(c, code, b)

@@ -27,7 +27,7 @@ type input struct {
 	coding coding                     // of the message in hand
 	chunks parser.Chunks              // how far its chunks are decoded
 	have   int                        // its octets that are final: head and decoded content
-	drop   bool                       // its content is dropped: the request has been answered
+	drop   bool                       // what comes of it is dropped: the request has been answered
 	empty  uint8                      // octets of empty lines before the request-line
 	guard  parser.Guard               // of an incomplete head or trailer section
 }
@@ -62,6 +62,22 @@ func (in *input) skipEmpty(n int) bool {
 	return in.empty <= maxEmpty
 }
 
+// dropRest leaves the rest of the message in hand to be dropped when it comes,
+// for it has been answered. It returns what is still needed of what is here.
+func (in *input) dropRest() (rest []byte) {
+	switch {
+	case in.need > 0:
+		in.skip, in.need = in.need-len(in.buf.B), 0
+		return nil
+	case in.coding != unchunked:
+		rest, in.have = in.buf.B[in.have:], 0
+	default: // where it ends the head will say
+		rest = in.buf.B
+	}
+	in.drop = true
+	return rest
+}
+
 // message serves the message that b begins with. rest is what is left of b, to
 // be served next or kept; more is false if that has to wait for more octets.
 func (c *conn) message(b []byte) (rest []byte, more bool) {
@@ -70,6 +86,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	case in.skip > 0:
 		n := min(in.skip, len(b))
 		in.skip -= n
+		c.tellData(n)
 		return b[n:], true
 	case in.coding != unchunked:
 		return c.decode(b, false)
@@ -78,18 +95,18 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	case in.need == 0:
 		if n := parser.EmptyLines(b); n > 0 {
 			if !in.skipEmpty(n) {
-				x.refuse(c, ErrBadRequest, b)
+				x.breakOff(c, ErrBadRequest, b)
 			}
 			return b[n:], true
 		}
 	}
-	n, err := x.r.parse(b, &in.guard)
+	n, err := x.parse(b, &in.guard)
 	if err == parser.ErrPartial {
 		return b, false
 	}
 	in.empty, in.need = 0, 0
 	if err != nil {
-		x.refuse(c, codeOf(err), b)
+		x.breakOff(c, codeOf(err), b)
 		return b, false
 	}
 	return x.decide(c, b, n)
@@ -104,6 +121,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 	if in.coding == inChunks {
 		limits := parser.ChunkLimits{Content: cfg.MaxContentBytes, Extensions: cfg.MaxExtensionBytes}
 		content, n, err := in.chunks.Decode(raw, &limits)
+		c.tellData(content)
 		if !in.drop {
 			in.have += content
 		}

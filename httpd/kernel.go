@@ -10,8 +10,8 @@ import (
 // A kernel is what a loop needs from the operating system. The real one is
 // kernel_linux.go; tests drive the same loop through a scripted one.
 //
-// A kernel belongs to one loop, as its epoll instance does. Only Wake and Adopt
-// may be called from another goroutine. No method blocks, except Wait with a
+// A kernel belongs to one loop, as its epoll instance does. Only Wake, Adopt,
+// Now, Wall, Peer and Local may be called from another goroutine. No method blocks, except Wait with a
 // timeout that is not 0.
 type kernel interface {
 	// Now is the monotonic clock. Its zero is some moment before Start.
@@ -55,6 +55,11 @@ type kernel interface {
 
 	// Shutdown ends the sending side: the peer reads the end of the stream.
 	Shutdown(fd int)
+	// Sever ends both sides; the descriptor stays.
+	Sever(fd int)
+	// Reset makes the Close that follows reset the connection: what is on its
+	// way is lost, and the system has nothing left to remember.
+	Reset(fd int)
 	Close(fd int)
 
 	// End gives back what the kernel itself holds. It is the last call.
@@ -67,6 +72,7 @@ type interest uint8
 const (
 	wantRead interest = 1 << iota
 	wantWrite
+	wantHangup // the peer's end of the stream: reported once
 )
 
 // An outcome says what a system call's result means to the engine. The error

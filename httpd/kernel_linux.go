@@ -114,8 +114,11 @@ func (k *epoll) Event(i int) (sess.Name, interest) {
 	if ev.Events&unix.EPOLLOUT != 0 {
 		ready |= wantWrite
 	}
+	if ev.Events&unix.EPOLLRDHUP != 0 {
+		ready |= wantHangup
+	}
 	if ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		ready |= wantRead | wantWrite
+		ready |= wantRead | wantWrite | wantHangup
 	}
 	return sess.Name{Slot: ev.Fd, Gen: ev.Pad}, ready
 }
@@ -135,6 +138,9 @@ func (k *epoll) Watch(fd int, name sess.Name, had, want interest) error {
 	}
 	if want&wantWrite != 0 {
 		ev.Events |= unix.EPOLLOUT
+	}
+	if want&wantHangup != 0 { // level-triggered it would never end
+		ev.Events |= unix.EPOLLRDHUP | unix.EPOLLONESHOT
 	}
 	op := uintptr(unix.EPOLL_CTL_MOD)
 	if had == 0 {
@@ -242,6 +248,14 @@ func failed(errno unix.Errno) outcome {
 }
 
 func (k *epoll) Shutdown(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
+
+func (k *epoll) Sever(fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) }
+
+// Reset lingers for no time at all. With any other it would be close(2) that
+// waits.
+func (k *epoll) Reset(fd int) {
+	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
 
 // Close never asks again after EINTR: Linux has freed the descriptor by then.
 func (k *epoll) Close(fd int) { unix.Close(fd) }

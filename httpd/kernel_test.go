@@ -29,7 +29,7 @@ type script struct {
 	log     []string
 	blocked bool          // the last Wait found nothing, and was allowed to wait
 	timeout time.Duration // of the last Wait
-	polls   int           // Waits since anything happened
+	polls   int           // Waits in a row that did not block, since anything happened
 
 	waits     error              // of the next Wait
 	hidden    func(s *sock) bool // its events are another loop's
@@ -64,6 +64,8 @@ type sock struct {
 	refusing  bool // sends are refused until the test says otherwise
 	sendFails outcome
 	unwatched bool // Watch fails
+	told      bool // the hang-up was reported: it is not again before the next Watch
+	resets    bool // Close resets the connection
 	name      sess.Name
 	want      interest
 	shut      bool
@@ -114,13 +116,16 @@ func (k *script) Wait(timeout time.Duration) (int, error) {
 	}
 	for _, fd := range slices.Sorted(maps.Keys(k.socks)) {
 		if s := k.socks[fd]; s.want != 0 && (k.hidden == nil || !k.hidden(s)) {
-			if ready := s.ready(); ready != 0 {
+			if ready := s.ready(); ready != 0 && !s.told {
+				s.told = s.want == wantHangup
 				k.events = append(k.events, event{s.name, ready})
 			}
 		}
 	}
 	k.blocked = len(k.events) == 0 && timeout != 0
-	if k.polls++; k.polls > 10 && !k.blocked {
+	if k.blocked {
+		k.polls = 0
+	} else if k.polls++; k.polls > 10 {
 		k.t.Fatalf("the loop spins: %d turns and nothing has happened; events %v", k.polls, k.events)
 	}
 	return len(k.events), nil
@@ -137,11 +142,16 @@ func (s *sock) ready() (ready interest) {
 	if len(s.in) > 0 {
 		ready = wantRead
 		if s.in[0].o == closed && !s.in[0].last || s.in[0].o == broken {
-			return wantRead | wantWrite
+			return wantRead | wantWrite | wantHangup
 		}
 	}
 	if !s.refusing {
 		ready |= wantWrite
+	}
+	for _, step := range s.in {
+		if step.o == closed || step.o == broken {
+			ready |= wantHangup
+		}
 	}
 	return ready & s.want
 }
@@ -161,11 +171,11 @@ func (k *script) Watch(fd int, name sess.Name, had, want interest) error {
 	case want == 0 || want == had:
 		k.t.Fatalf("Watch of %d for %d, and it had %d", fd, want, had)
 	}
-	k.note("watch %d %s", fd, [...]string{"", "r", "w", "rw"}[want])
+	k.note("watch %d %s", fd, [...]string{"", "r", "w", "rw", "h"}[want])
 	if s.unwatched {
 		return errors.New("no room to watch another")
 	}
-	s.name, s.want = name, want
+	s.name, s.want, s.told = name, want, false
 	return nil
 }
 
@@ -295,9 +305,24 @@ func (k *script) Shutdown(fd int) {
 	k.note("shutdown %d", fd)
 }
 
+func (k *script) Sever(fd int) {
+	k.t.Helper()
+	s := k.sock("Sever", fd)
+	s.shut = true
+	k.note("sever %d", fd)
+}
+
+func (k *script) Reset(fd int) {
+	k.t.Helper()
+	k.sock("Reset", fd).resets = true
+}
+
 func (k *script) Close(fd int) {
 	k.t.Helper()
 	s := k.sock("Close", fd)
+	if s.resets {
+		k.note("reset %d", fd)
+	}
 	s.closed, s.want = true, 0
 	delete(k.socks, fd)
 	k.note("close %d", fd)

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -22,12 +23,12 @@ type loop struct {
 	kernel kernel
 	now    time.Duration // read once a turn
 
-	table *sess.Table
-	conns [][]conn // same index as the slots, in blocks that never move
-	ready []sess.Name
-	in    []byte    // what a recv is given where no session buffer is in use
-	pool  buffers   // of session buffers
-	x     *exchange // the one in progress: a loop runs one handler at a time
+	table   *sess.Table
+	conns   [][]conn // same index as the slots, in blocks that never move
+	ready   []sess.Name
+	pool    buffers
+	x       *exchange // the one in progress: a loop runs one handler at a time
+	carrier carrier
 
 	door door         // to the listening descriptor: loop 0's alone
 	work work         // what other goroutines want of this loop
@@ -48,18 +49,20 @@ const (
 
 func newLoop(srv *Server, index int, k kernel) *loop {
 	l := &loop{
-		srv:    srv,
-		index:  int32(index),
-		kernel: k,
-		now:    k.Now(),
-		table:  sess.NewTable(srv.cfg.MaxSessions, int(numClasses)),
-		conns:  make([][]conn, (srv.cfg.MaxSessions+connBlock-1)/connBlock),
-		in:     make([]byte, loopBuffer),
+		srv:     srv,
+		index:   int32(index),
+		kernel:  k,
+		now:     k.Now(),
+		table:   sess.NewTable(srv.cfg.MaxSessions, int(numClasses)),
+		conns:   make([][]conn, (srv.cfg.MaxSessions+connBlock-1)/connBlock),
+		pool:    buffers{common: make([]byte, loopBuffer)},
+		carrier: carrier{t: srv.cfg.Transport},
 	}
 	l.door.fd = -1
 	l.work.kernel, l.work.max = k, srv.cfg.MaxWork
 	l.work.place = make([]int32, srv.cfg.MaxSessions)
 	l.work.live = make([]atomic.Int32, srv.cfg.MaxSessions)
+	l.work.arrived.L = &l.work.mu
 	l.x = newExchange(&srv.cfg, &date{kernel: k, now: l.now})
 	return l
 }
@@ -92,6 +95,9 @@ func (l *loop) turn() error {
 	l.resume()
 	l.runWork()
 	l.expire()
+	if l.work.detached > 0 {
+		runtime.Gosched() // a busy loop does not block: those goroutines would wait for it
+	}
 	return nil
 }
 
@@ -163,15 +169,7 @@ func (l *loop) open(from socket) {
 	}
 	c := l.connOf(s)
 	*c = conn{l: l, s: s, fresh: true, shared: from.shared}
-	l.work.live[s.Name().Slot].Store(s.Name().Gen)
-	hook := l.srv.cfg.OnOpen
-	refused := hook != nil && hook(&Session{c}) != nil
-	c.send() // what the hook had to say: it must not stay for another session
-	if refused {
-		c.close(ReasonRefusedByHook)
-		return
-	}
-	c.settle()
+	l.carrier.open(c)
 }
 
 // connOf returns the connection of s, at an address that never changes.
@@ -192,11 +190,12 @@ func (l *loop) stop() {
 	l.ends = stopping
 	l.shutDoor()
 	for s := range l.table.All() {
-		if c := l.connOf(s); c.quiet() {
+		c := l.connOf(s)
+		if c.quiet() {
 			c.receive()
-			if c.quiet() { // still
-				c.close(ReasonStop)
-			}
+		}
+		if c.quiet() || c.s != nil && c.state == stateOpen { // still
+			c.close(ReasonStop)
 		}
 	}
 }
@@ -212,10 +211,15 @@ func (l *loop) abort() {
 
 func (l *loop) done() bool { return l.ends != running && l.table.Len() == 0 }
 
-// end is the last thing a loop does. It runs the work that was accepted; none
-// is afterwards.
+// end is the last thing a loop does. It waits for the requests that are
+// detached, if the loop could not, and runs the work that was accepted; none is
+// afterwards.
 func (l *loop) end() {
 	l.abort()
+	for l.work.detached > 0 {
+		l.work.wait()
+		l.runWork()
+	}
 	l.work.close()
 	l.runWork()
 	l.kernel.End()

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"io"
 	"iter"
 
 	"moor.example/httpd/parser"
@@ -16,30 +17,13 @@ type Request struct {
 	target   parser.Target
 	body     parser.Body
 	expect   parser.Expectation
-	message  []byte // head and content
+	message  []byte // head and content; nil: the head was refused
 	content  int    // where in it the content begins
+	read     int    // octets of the content that Read has given
 	trailer  parser.Trailer
 	trailers []byte // what trailer refers to; nil: there is none
 	route    *Route
 	session  Session
-}
-
-// parse parses the head that b begins with and applies the rules that take
-// more than one of its lines to see. Its outcomes are parser.Head.Parse's.
-func (r *Request) parse(b []byte, g *parser.Guard) (n int, err error) {
-	if n, err = r.head.Parse(b, g); err != nil {
-		return 0, err
-	}
-	head := b[:n]
-	r.message, r.content, r.trailers = head, n, nil
-	if r.body, err = parser.Framing(&r.head, head); err != nil {
-		return 0, err
-	}
-	if err = parser.CheckHost(&r.head, head); err != nil {
-		return 0, err
-	}
-	r.target, err = parser.SplitTarget(&r.head, head)
-	return n, err
 }
 
 // Method returns the method: "GET". It is case-sensitive.
@@ -56,7 +40,12 @@ func (r *Request) Method() string {
 var methods = [...]string{"GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"}
 
 // Version returns the HTTP version of the request: "HTTP/1.1".
-func (r *Request) Version() string { return versions[r.head.Minor] }
+func (r *Request) Version() string {
+	if r.message == nil {
+		return ""
+	}
+	return versions[r.head.Minor]
+}
 
 var versions = [...]string{
 	"HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.3", "HTTP/1.4",
@@ -67,12 +56,19 @@ var versions = [...]string{
 // (RFC 9112 3.2). (ESP-IDF: req->uri.)
 func (r *Request) Target() string { return string(r.head.Target.Of(r.message)) }
 
-// Path returns the path of the request-target, undecoded.
-func (r *Request) Path() string { return string(r.path()) }
+// HeadBytes returns the head as it came, from the request-line to the empty
+// line: a view. (ESP-IDF: httpd_get_raw_req_data.)
+func (r *Request) HeadBytes() []byte { return r.message[:r.content:r.content] }
 
-// path is "/" for a request-target such as http://host, which has no path, and
+// Path returns the path of the request-target, undecoded.
+func (r *Request) Path() string { return string(pathOf(r)) }
+
+// pathOf is "/" for a request-target such as http://host, which has no path, and
 // the request-target itself for "*" and for the host:port of CONNECT.
-func (r *Request) path() []byte {
+func pathOf(r *Request) []byte {
+	if r.message == nil {
+		return nil
+	}
 	if r.target.Form == parser.AsteriskForm || r.target.Form == parser.AuthorityForm {
 		return r.head.Target.Of(r.message)
 	}
@@ -95,7 +91,10 @@ func (r *Request) PathValue(name string) string {
 
 // PathValueBytes is PathValue undecoded and without the copy: it returns a view.
 func (r *Request) PathValueBytes(name string) []byte {
-	return pathValue(r.route.Pattern, name, r.path())
+	if r.route == nil {
+		return nil
+	}
+	return pathValue(r.route.Pattern, name, pathOf(r))
 }
 
 // Host returns the host that the request is for, with the port if one is named:
@@ -114,6 +113,14 @@ func (r *Request) Host() string {
 func (r *Request) Query(name string) (value string, ok bool) {
 	v, ok := parser.QueryValue(r.QueryBytes(), name)
 	return string(v), ok
+}
+
+// QueryValue is Query decoded: %XX is the octet that it stands for, and + is a
+// space.
+func (r *Request) QueryValue(name string) (value string, ok bool) {
+	v, ok := parser.QueryValue(r.QueryBytes(), name)
+	b, _ := parser.AppendUnescapedQuery(nil, v) // it is well-formed, or the request were refused
+	return string(b), ok
 }
 
 // QueryBytes returns the query without its question mark, undecoded: a view.
@@ -136,6 +143,32 @@ func (r *Request) HeaderBytes(name string) (value []byte, ok bool) {
 // they came: views.
 func (r *Request) Headers() iter.Seq2[[]byte, []byte] {
 	return fields(r.head.Fields, r.message)
+}
+
+// Cookie returns the value of the first cookie of that name, as it came but
+// without the quotation marks that may be around it, and whether there is one
+// (RFC 6265 4.2). (ESP-IDF: httpd_req_get_cookie_val.)
+func (r *Request) Cookie(name string) (value string, ok bool) {
+	for _, f := range r.head.Fields { // a peer may send more than one (RFC 9113 8.2.3)
+		if !parser.EqualFold(string(f.Name.Of(r.message)), "Cookie") {
+			continue
+		}
+		if v, ok := parser.CookieValue(f.Value.Of(r.message), name); ok {
+			return string(v), true
+		}
+	}
+	return "", false
+}
+
+// CookieValue is Cookie with each %XX decoded, by custom and not by rule: a
+// value whose escapes are malformed counts as none.
+func (r *Request) CookieValue(name string) (value string, ok bool) {
+	v, ok := r.Cookie(name)
+	b, err := parser.AppendUnescaped(nil, []byte(v))
+	if err != nil {
+		return "", false
+	}
+	return string(b), ok
 }
 
 // Trailer returns the value of the first trailer field of that name, in any
@@ -169,11 +202,31 @@ func fields(list []parser.Field, b []byte) iter.Seq2[[]byte, []byte] {
 }
 
 // Content returns the whole content: a view. It is empty if the request has
-// none. (ESP-IDF: httpd_req_recv.)
+// none. Read does not change it. (ESP-IDF: content_len and httpd_req_recv.)
 func (r *Request) Content() []byte { return r.message[r.content:len(r.message):len(r.message)] }
+
+// Read reads the content, piece by piece, to io.EOF. It never waits: all of the
+// content is here. (ESP-IDF: httpd_req_recv.)
+func (r *Request) Read(p []byte) (n int, err error) {
+	n = copy(p, r.Content()[r.read:])
+	if r.read += n; n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Remaining is how many octets of the content Read has yet to give. What it is
+// never asked for does not disturb the next request.
+func (r *Request) Remaining() int { return len(r.message) - r.content - r.read }
 
 // Session returns the session of the request's connection.
 func (r *Request) Session() *Session { return &r.session }
 
-// UserCtx returns the Route's UserCtx. (ESP-IDF: req->user_ctx.)
-func (r *Request) UserCtx() any { return r.route.UserCtx }
+// UserCtx returns the Route's UserCtx, nil where no route was found.
+// (ESP-IDF: req->user_ctx.)
+func (r *Request) UserCtx() any {
+	if r.route == nil {
+		return nil
+	}
+	return r.route.UserCtx
+}

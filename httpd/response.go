@@ -18,7 +18,10 @@ var (
 	// name is no token, its value has a control character, or it is one of
 	// those that the engine writes.
 	ErrHeader = errors.New("httpd: no valid response field")
-	// ErrStatus says that the status is out of range.
+	// ErrHeadersFull says that the response has Config.MaxResponseHeaders fields
+	// already. (ESP-IDF: ESP_ERR_HTTPD_RESP_HDR.)
+	ErrHeadersFull = errors.New("httpd: too many response fields")
+	// ErrStatus says that the status is out of range, or its text not valid.
 	ErrStatus = errors.New("httpd: no valid response status")
 	// ErrNoContent says that a response of this status has no content.
 	ErrNoContent = errors.New("httpd: no content with this status")
@@ -33,11 +36,12 @@ var (
 type Response struct {
 	wire     wire
 	status   int
+	phrase   string // instead of the registered reason phrase; empty: that
 	ctype    string
-	fields   []byte // field-lines, ready to be sent
-	trailers []byte // likewise
-	content  []byte // what Write has been given, until it is known how to frame it
-	err      error  // of what was set
+	set      fieldSet
+	content  []byte  // what Write has been given, until it is known how to frame it
+	err      error   // of what was set
+	code     ErrCode // of SendErr, for Config.Events; 0: it was not used
 	progress progress
 }
 
@@ -48,14 +52,16 @@ const (
 	unanswered progress = iota
 	written             // there is content, but no head yet
 	streaming           // the head is written: content follows as it comes
+	raw                 // SendRaw has written something: nothing is added
 	answered
 )
 
 // reset forgets what was set.
 func (w *Response) reset() {
-	w.status, w.ctype = 200, defaultType
-	w.fields, w.trailers, w.content = w.fields[:0], w.trailers[:0], emptied(w.content)
-	w.err, w.progress = nil, unanswered
+	w.status, w.phrase, w.ctype = 200, "", defaultType
+	w.set.head, w.set.trailers, w.set.count = w.set.head[:0], w.set.trailers[:0], 0
+	w.content = emptied(w.content)
+	w.err, w.code, w.progress = nil, 0, unanswered
 }
 
 // SetStatus sets the status, 200 to 999. It is 200 unless set.
@@ -66,7 +72,20 @@ func (w *Response) SetStatus(status int) {
 		return
 	}
 	if w.open() {
-		w.status = status
+		w.status, w.phrase = status, ""
+	}
+}
+
+// SetStatusText sets the status and its reason phrase: "299 All Is Well".
+// (ESP-IDF: httpd_resp_set_status.)
+func (w *Response) SetStatusText(text string) {
+	status, phrase, ok := splitStatus(text)
+	if !ok {
+		w.fail(ErrStatus)
+		return
+	}
+	if w.open() {
+		w.status, w.phrase = status, phrase
 	}
 }
 
@@ -93,8 +112,30 @@ func (w *Response) AddHeader(name, value string) {
 	case !w.open():
 	case parser.EqualFold(name, "Content-Type"):
 		w.ctype = value
+	case !w.set.add(&w.set.head, name, value):
+		w.fail(ErrHeadersFull)
+	}
+}
+
+// SetHeader is AddHeader, but the field takes the place of all that were set
+// with that name.
+func (w *Response) SetHeader(name, value string) {
+	w.DelHeader(name)
+	w.AddHeader(name, value)
+}
+
+// DelHeader takes back the fields that were set with that name, in any case.
+// Without its Content-Type a response has none. The fields that AddHeader does
+// not take cannot be taken back.
+func (w *Response) DelHeader(name string) {
+	switch {
+	case !parser.IsToken(name), reserved(name):
+		w.fail(ErrHeader)
+	case !w.open():
+	case parser.EqualFold(name, "Content-Type"):
+		w.ctype = ""
 	default:
-		w.fields = appendField(w.fields, name, value)
+		w.set.del(name)
 	}
 }
 
@@ -106,20 +147,11 @@ func (w *Response) AddTrailer(name, value string) {
 	switch {
 	case !parser.IsToken(name), !parser.IsFieldValue(value), parser.ForbiddenTrailer(name):
 		w.fail(ErrHeader)
-	case w.progress == answered:
+	case w.progress >= raw:
 		w.fail(ErrSent)
-	default:
-		w.trailers = appendField(w.trailers, name, value)
+	case !w.set.add(&w.set.trailers, name, value):
+		w.fail(ErrHeadersFull)
 	}
-}
-
-func appendField(dst []byte, name, value string) []byte {
-	return append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
-}
-
-func reserved(name string) bool {
-	return parser.EqualFold(name, "Content-Length") || parser.EqualFold(name, "Transfer-Encoding") ||
-		parser.EqualFold(name, "Connection") || parser.EqualFold(name, "Date")
 }
 
 // open reports whether the head can still be changed.
@@ -178,7 +210,34 @@ func (w *Response) SendErr(code ErrCode, message string) error {
 	if message == "" {
 		message = code.body()
 	}
+	err := w.SendString(message)
+	if err == nil {
+		w.code = code
+	}
+	return err
+}
+
+// SendCustomErr is SendErr with a status of any text: "418 I'm a teapot".
+// (ESP-IDF: httpd_resp_send_custom_err.)
+func (w *Response) SendCustomErr(status, message string) error {
+	if w.progress == unanswered {
+		w.SetStatusText(status)
+		w.ctype = defaultType
+	}
 	return w.SendString(message)
+}
+
+// SendRaw answers with octets as they are, which it copies: the whole response
+// is the caller's, head and all, and the engine adds nothing to it. It may be
+// called again, for more of it. What it says of the connection binds only the
+// handler, which has to return an error to end it. (ESP-IDF: httpd_send.)
+func (w *Response) SendRaw(p []byte) error {
+	if w.progress != unanswered && w.progress != raw {
+		return ErrSent
+	}
+	w.progress = raw
+	w.wire.out = append(w.wire.out, p...)
+	return nil
 }
 
 // Inform sends an informational response, with fields given as name, value,
@@ -196,7 +255,7 @@ func (w *Response) Inform(status int, fields ...string) error {
 	case w.wire.old:
 		return nil
 	}
-	b := appendStatusLine(w.wire.out, status)
+	b := appendStatusLine(w.wire.out, status, "")
 	for i := 0; i < len(fields); i += 2 {
 		if !parser.IsToken(fields[i]) || !parser.IsFieldValue(fields[i+1]) || reserved(fields[i]) {
 			return ErrHeader

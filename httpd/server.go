@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,10 @@ type Server struct {
 	addr     address
 	bound    net.Addr
 	routes   routes
+	onError  [lastErr - firstErr + 1]atomic.Pointer[ErrHandler]
 	loops    []*loop
 	sessions atomic.Int64 // open, or about to be
+	detached atomic.Int64 // requests that outlive their handler
 	full     atomic.Bool  // loop 0 waits for a session to end
 	stopped  atomic.Bool
 	ended    chan struct{} // closed when all loops have ended
@@ -89,6 +92,7 @@ func newServer(cfg Config, kernels []kernel) (*Server, error) {
 
 // run starts the loops. If one fails the others end too.
 func (srv *Server) run() {
+	srv.tell(Event{Kind: EventStart})
 	var group sync.WaitGroup
 	errs := make([]error, len(srv.loops))
 	for i, l := range srv.loops {
@@ -104,6 +108,10 @@ func (srv *Server) run() {
 		if free := srv.cfg.FreeUserCtx; free != nil {
 			free(srv.cfg.UserCtx)
 		}
+		if t, is := srv.cfg.Transport.(io.Closer); is {
+			srv.err = errors.Join(srv.err, t.Close())
+		}
+		srv.tell(Event{Kind: EventStop})
 		close(srv.ended)
 	}()
 }
@@ -146,11 +154,16 @@ func (srv *Server) TriggerClose(id ID) {
 // Sessions returns the IDs of the sessions that are open, loop by loop. Some of
 // them may have ended when it returns. (ESP-IDF: httpd_get_client_list.)
 func (srv *Server) Sessions() []ID {
+	return srv.list(func(gen int32) bool { return gen != 0 })
+}
+
+// list returns the IDs of the sessions whose entry in work.live is wanted.
+func (srv *Server) list(wanted func(gen int32) bool) []ID {
 	var ids []ID
 	for _, l := range srv.loops {
 		for slot := range l.work.live {
-			if gen := l.work.live[slot].Load(); gen > 0 {
-				ids = append(ids, ID{l.index, sess.Name{Slot: int32(slot), Gen: gen}})
+			if gen := l.work.live[slot].Load(); wanted(gen) {
+				ids = append(ids, ID{l.index, sess.Name{Slot: int32(slot), Gen: max(gen, -gen)}})
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 // and not after. What outlives that is its ID.
 type Session struct {
 	c *conn
+	x *exchange // of the request that it was got from; nil: of a hook or a work item
 }
 
 // An ID names one session among all that a server ever had. It is
@@ -35,7 +36,13 @@ func (s *Session) ID() ID { return ID{s.c.l.index, s.c.s.Name()} }
 
 // Ctx returns the session's context: what SetCtx was given last, or nil.
 // (ESP-IDF: httpd_sess_get_ctx, req->sess_ctx.)
-func (s *Session) Ctx() any { return s.c.s.Ctx() }
+func (s *Session) Ctx() any {
+	if d := s.c.detached; d != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+	}
+	return s.c.s.Ctx()
+}
 
 // SetCtx makes ctx the session's context and free the function that ends its
 // life; free may be nil. The session calls free(ctx) exactly once: after the
@@ -45,16 +52,61 @@ func (s *Session) Ctx() any { return s.c.s.Ctx() }
 // free runs on the session's loop and must not block; a context that it sets
 // itself is not taken.
 // (ESP-IDF: httpd_sess_set_ctx, req->sess_ctx with req->free_ctx.)
-func (s *Session) SetCtx(ctx any, free func(any)) { s.c.s.SetCtx(ctx, free) }
+func (s *Session) SetCtx(ctx any, free func(any)) {
+	d := s.c.detached
+	if d == nil {
+		s.c.s.SetCtx(ctx, free)
+		return
+	}
+	d.mu.Lock()
+	old, freeOld, _ := s.c.s.Swap(ctx, free)
+	d.mu.Unlock()
+	if freeOld != nil { // it may ask for the context
+		freeOld(old)
+	}
+}
 
 // TakeCtx takes the context away from the session, which will not free it, and
 // returns it with its free function: both are the caller's.
 // (ESP-IDF: ignore_sess_ctx_changes, which holds for all that follow, too.)
-func (s *Session) TakeCtx() (ctx any, free func(any)) { return s.c.s.TakeCtx() }
+func (s *Session) TakeCtx() (ctx any, free func(any)) {
+	if d := s.c.detached; d != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+	}
+	return s.c.s.TakeCtx()
+}
+
+// TransportCtx returns what SetTransportCtx was given last, or nil.
+// (ESP-IDF: httpd_sess_get_transport_ctx.)
+func (s *Session) TransportCtx() any {
+	if s.c.link.ctx == nil {
+		return nil
+	}
+	return s.c.link.ctx.ctx
+}
+
+// SetTransportCtx is SetCtx for the session's Transport, with one difference: the
+// context that it replaces is freed at once. The last one is freed behind the
+// session's own. It is for Open, Recv and Send, and for OnOpen.
+// (ESP-IDF: httpd_sess_set_transport_ctx.)
+func (s *Session) SetTransportCtx(ctx any, free func(any)) {
+	old := s.c.link.ctx
+	s.c.link.ctx = nil
+	if ctx != nil {
+		s.c.link.ctx = &held{ctx, free}
+	}
+	old.release()
+}
 
 // Touch makes the session the most recently used one, as a request does: the
-// last to be purged. (ESP-IDF: httpd_sess_update_lru_counter.)
-func (s *Session) Touch() { s.c.l.table.Touch(s.c.s) }
+// last to be purged. One whose request is detached is not purged anyway, and is
+// touched when that is completed. (ESP-IDF: httpd_sess_update_lru_counter.)
+func (s *Session) Touch() {
+	if s.c.detached == nil {
+		s.c.l.table.Touch(s.c.s)
+	}
+}
 
 // FD returns the descriptor of the session's socket, for options that the
 // engine does not know. It is the engine's: to read, write or close it breaks
@@ -72,7 +124,8 @@ func (s *Session) LocalAddr() net.Addr { return s.c.l.kernel.Local(s.c.fd()) }
 var (
 	// ErrOutputFull says that Config.MaxOutputBytes octets wait for the socket.
 	ErrOutputFull = errors.New("httpd: too much output waits")
-	// ErrSessionEnding says that the session has had its last response.
+	// ErrSessionEnding says that the session has had its last response, or that
+	// its transport is not open yet.
 	ErrSessionEnding = errors.New("httpd: the session is ending")
 )
 
@@ -82,23 +135,27 @@ var (
 // Write has begun to send in chunks it returns ErrSent.
 // (ESP-IDF: httpd_socket_send.)
 func (s *Session) Send(p []byte) error {
-	c, wire := s.c, &s.c.l.x.w.wire
-	waiting := len(wire.out)
-	if c.out.buf != nil {
-		waiting = len(c.out.buf.B) - c.out.sent
-	}
+	c, x := s.c, s.x
+	most := c.l.srv.cfg.MaxOutputBytes
 	switch {
-	case c.last:
-		return ErrSessionEnding
-	case c.l.x.r.session.c == c && c.l.x.w.progress == streaming:
+	case x != nil && x.w.progress == streaming:
 		return ErrSent
-	case waiting > 0 && waiting+len(p) > c.l.srv.cfg.MaxOutputBytes:
-		return ErrOutputFull
+	case x != nil && x.detached != nil: // not the loop asks, and its state is not ours
+		return enqueue(&x.w.wire.out, 0, p, most)
+	case c.last || c.state == stateOpen:
+		return ErrSessionEnding
 	case c.out.buf != nil:
-		c.out.buf.B = append(c.out.buf.B, p...)
-	default:
-		wire.out = append(wire.out, p...)
+		return enqueue(&c.out.buf.B, c.out.sent, p, most)
 	}
+	return enqueue(&c.l.x.w.wire.out, 0, p, most)
+}
+
+// enqueue appends p to what waits in out behind the octets that are sent.
+func enqueue(out *[]byte, sent int, p []byte, most int) error {
+	if n := len(*out) - sent; n > 0 && n+len(p) > most {
+		return ErrOutputFull
+	}
+	*out = append(*out, p...)
 	return nil
 }
 

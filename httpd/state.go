@@ -3,15 +3,17 @@ package httpd
 import "time"
 
 // A state is where a connection stands between two events. There is none for
-// a running handler: on the loop it begins and ends within one event.
+// a handler that runs on the loop: it begins and ends within one event.
 type state uint8
 
 const (
-	stateFresh   state = iota // accepted: no octet has arrived yet
+	stateOpen    state = iota // accepted: the transport is not ready yet
+	stateFresh                // no octet has arrived yet
 	stateIdle                 // between two requests
 	stateHead                 // a part of a request's head is here
 	stateContent              // the head is here, a part of the content is not
 	stateDiscard              // answered already: the rest of the content is dropped
+	stateHandler              // the request is detached
 	stateFlush                // a response waits for room in the socket
 	stateLinger               // our side is shut down, the peer's input is dropped
 	numStates
@@ -26,6 +28,8 @@ const (
 	classHead
 	classContent
 	classSend
+	classOpen
+	classNone
 	classLinger
 	numClasses
 )
@@ -33,19 +37,21 @@ const (
 // states says what each state waits for, how long, and what it means when
 // that time runs out.
 var states = [numStates]struct {
-	name    string
-	want    interest
-	class   class
-	renew   bool    // each octet of progress begins the time anew
-	expired ErrCode // the answer to a request of which a part is here; 0: none
+	name  string
+	want  interest
+	class class
+	renew bool // each octet of progress begins the time anew
+	late  bool // a part of a request is here: it is answered 408
 }{
-	stateFresh:   {"fresh", wantRead, classHead, false, 0},
-	stateIdle:    {"idle", wantRead, classIdle, true, 0},
-	stateHead:    {"head", wantRead, classHead, false, ErrRequestTimeout},
-	stateContent: {"content", wantRead, classContent, true, ErrRequestTimeout},
-	stateDiscard: {"discard", wantRead, classContent, true, 0},
-	stateFlush:   {"flush", wantWrite, classSend, true, 0},
-	stateLinger:  {"linger", wantRead, classLinger, false, 0},
+	stateOpen:    {"open", wantRead, classOpen, false, false},
+	stateFresh:   {"fresh", wantRead, classHead, false, false},
+	stateIdle:    {"idle", wantRead, classIdle, true, false},
+	stateHead:    {"head", wantRead, classHead, false, true},
+	stateContent: {"content", wantRead, classContent, true, true},
+	stateDiscard: {"discard", wantRead, classContent, true, false},
+	stateHandler: {"handler", wantHangup, classNone, false, false},
+	stateFlush:   {"flush", wantWrite, classSend, true, false},
+	stateLinger:  {"linger", wantRead, classLinger, false, false},
 }
 
 // timeouts are the classes' times, negative for none.
@@ -56,6 +62,8 @@ func (c *Config) timeouts() [numClasses]time.Duration {
 		classContent: c.ContentTimeout,
 		classSend:    c.SendTimeout,
 		classLinger:  c.LingerTimeout,
+		classOpen:    c.HandshakeTimeout,
+		classNone:    -1,
 	}
 }
 

@@ -1,6 +1,11 @@
 package httpd
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+
+	"moor.example/httpd/parser"
+)
 
 // reasons are the registered reason phrases (RFC 9110 15, RFC 6585, RFC 8297).
 var reasons = map[int]string{
@@ -29,21 +34,42 @@ func reason(status int) string { return reasons[status] }
 // statusLines are ready to be copied into a response.
 var statusLines = func() (lines [600]string) {
 	for status := range reasons {
-		lines[status] = string(formatStatusLine(nil, status))
+		lines[status] = string(appendStatus(nil, status, reasons[status]))
 	}
 	return lines
 }()
 
 // appendStatusLine = HTTP-version SP status-code SP [ reason-phrase ] CRLF
-func appendStatusLine(dst []byte, status int) []byte {
+//
+// An empty phrase stands for the registered one.
+func appendStatusLine(dst []byte, status int, phrase string) []byte {
+	if phrase != "" {
+		return appendStatus(dst, status, phrase)
+	}
 	if status < len(statusLines) && statusLines[status] != "" {
 		return append(dst, statusLines[status]...)
 	}
-	return formatStatusLine(dst, status)
+	return appendStatus(dst, status, reason(status))
 }
 
-func formatStatusLine(dst []byte, status int) []byte {
+// splitStatus takes "299 All Is Well" apart. The phrase may be empty, and then
+// the registered one takes its place.
+func splitStatus(text string) (status int, phrase string, ok bool) {
+	code, phrase, _ := strings.Cut(text, " ")
+	if len(code) != 3 || !parser.IsFieldValue(phrase) {
+		return 0, "", false
+	}
+	for i := range len(code) {
+		if code[i] < '0' || code[i] > '9' {
+			return 0, "", false
+		}
+		status = 10*status + int(code[i]-'0')
+	}
+	return status, phrase, status >= 200
+}
+
+func appendStatus(dst []byte, status int, phrase string) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(status), 10)
-	return append(append(append(dst, ' '), reason(status)...), "\r\n"...)
+	return append(append(append(dst, ' '), phrase...), "\r\n"...)
 }

@@ -9,6 +9,7 @@ import (
 // response at its end is for.
 type wire struct {
 	out     []byte // earlier responses, then this one
+	begun   int    // where in out this one begins
 	connAt  int    // where in out the Connection field of this one's head is, or can be
 	headEnd int    // where in out the empty line is that follows it
 	date    *date
@@ -25,14 +26,14 @@ const unknown = -1
 
 // head appends the head of w, for a content of length octets.
 func (o *wire) head(w *Response, length int) {
-	b := appendStatusLine(o.out, w.status)
+	b := appendStatusLine(o.out, w.status, w.phrase)
 	b = append(b, o.date.line()...)
 	if takesContent(w.status) {
 		b = o.appendFraming(b, w.ctype, length)
 	} else if w.status == 205 { // RFC 9110 15.3.6
 		b = append(b, "Content-Length: 0\r\n"...)
 	}
-	b = append(b, w.fields...)
+	b = append(b, w.set.head...)
 	o.connAt = len(b)
 	switch {
 	case o.close:
@@ -97,10 +98,10 @@ func (o *wire) lastChunk(trailers []byte) {
 }
 
 // announceClose says in a response whose head is written already that it is
-// the last one of its connection.
+// the last one of its connection. One that SendRaw wrote has no such place.
 func (o *wire) announceClose() {
-	if !o.close {
-		o.close = true
+	if !o.close && o.headEnd > o.begun {
 		o.out = slices.Replace(o.out, o.connAt, o.headEnd, []byte(closeLine)...)
 	}
+	o.close = true
 }

@@ -25,7 +25,10 @@ type work struct {
 	pending atomic.Bool // todo is not empty: the loop looks here, without the lock
 	kernel  kernel
 	max     int            // functions in todo
-	live    []atomic.Int32 // by slot: the generation of its session; 0: none
+	live    []atomic.Int32 // by slot: its session's generation; 0: none; negative: its request is detached
+	arrived sync.Cond      // with mu: something was put in
+
+	detached int // requests that Complete is to bring back; the loop's own
 
 	mu     sync.Mutex
 	todo   batch
@@ -41,6 +44,7 @@ type batch struct {
 	purge    bool        // a connection wants the place of a session of this loop
 	adopted  []socket    // to open sessions on: counted, so within MaxSessions
 	triggers []sess.Name // sessions to end, one per slot
+	complete []sess.Name // sessions whose detached request is done, one per slot
 	funcs    []func()
 }
 
@@ -63,8 +67,18 @@ func (w *work) put(change func(todo *batch) error) error {
 	}
 	if !w.pending.Swap(true) {
 		w.kernel.Wake()
+		w.arrived.Signal()
 	}
 	return nil
+}
+
+// wait waits until something is put in, for a loop whose kernel cannot.
+func (w *work) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !w.pending.Load() {
+		w.arrived.Wait()
+	}
 }
 
 func (w *work) adopt(s socket) error {
@@ -88,6 +102,14 @@ func (w *work) trigger(name sess.Name) error {
 		case name.Gen-todo.triggers[at-1].Gen > 0:
 			todo.triggers[at-1] = name
 		}
+		return nil
+	})
+}
+
+// complete cannot come too late: the session keeps its loop going.
+func (w *work) complete(name sess.Name) {
+	w.put(func(todo *batch) error {
+		todo.complete = append(todo.complete, name)
 		return nil
 	})
 }
@@ -133,7 +155,7 @@ func (w *work) done(b batch) {
 	clear(b.funcs)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], funcs: b.funcs[:0]}
+	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], complete: b.complete[:0], funcs: b.funcs[:0]}
 }
 
 // close lets nothing more in.
@@ -152,6 +174,10 @@ func (l *loop) runWork() {
 	b := l.work.take()
 	for _, s := range b.adopted {
 		l.open(s)
+	}
+	for _, name := range b.complete {
+		c := l.connOf(l.table.Lookup(name))
+		c.detached.conclude(c)
 	}
 	for _, fn := range b.funcs { // ahead of the triggers: a farewell may be among them
 		fn()
@@ -185,7 +211,7 @@ func (l *loop) workFor(id ID, fn func(s *Session)) {
 		return
 	}
 	c := l.connOf(s)
-	fn(&Session{c})
+	fn(&Session{c: c})
 	if len(l.x.w.wire.out) > 0 && !c.send() { // or else it waits for what it did
 		c.settle()
 	}

@@ -13,7 +13,7 @@ const mostWritten = 64 << 10
 // end of the content is not sent: the peer sees that it is incomplete.
 func (w *Response) Write(p []byte) (n int, err error) {
 	switch {
-	case w.progress == answered:
+	case w.progress >= raw:
 		return 0, ErrSent
 	case w.err != nil:
 		return 0, w.err
@@ -56,7 +56,7 @@ func (w *Response) begin(length int) error {
 // frame writes the head of a response whose whole content is known. Trailers
 // can only follow chunks: then the content becomes one.
 func (w *Response) frame(length int) {
-	if len(w.trailers) == 0 || w.wire.old || !takesContent(w.status) {
+	if len(w.set.trailers) == 0 || w.wire.old || !takesContent(w.status) {
 		w.progress = answered
 		w.wire.head(w, length)
 		return
@@ -82,18 +82,17 @@ func (w *Response) stream() {
 
 func (w *Response) endStream() {
 	w.progress = answered
-	w.wire.lastChunk(w.trailers)
+	w.wire.lastChunk(w.set.trailers)
 }
 
-// finish ends the response when its handler has returned. It reports whether
-// the connection may go on.
+// finish ends the response when its handler is done with it. It reports false
+// if there is none: nothing was sent, or what was set cannot be.
 func (w *Response) finish(err error) bool {
 	if w.progress == written && len(w.content) > 0 && !takesContent(w.status) {
 		w.fail(ErrNoContent) // the status came after the content
 	}
 	switch {
 	case w.progress == unanswered, w.progress == written && w.err != nil:
-		w.instead(ErrInternal)
 		return false
 	case w.progress == written:
 		w.frame(len(w.content))
@@ -104,12 +103,8 @@ func (w *Response) finish(err error) bool {
 	case w.progress == streaming && err == nil && w.err == nil:
 		w.endStream()
 	}
-	return err == nil && w.progress == answered
+	return true
 }
 
-// instead answers with an error response where the handler's own could not be
-// sent. What was set for that is forgotten.
-func (w *Response) instead(code ErrCode) {
-	w.reset()
-	w.SendErr(code, "")
-}
+// whole reports whether the response has come to its end.
+func (p progress) whole() bool { return p >= raw }

@@ -67,6 +67,12 @@ func (h *Head) Parse(b []byte, g *Guard) (n int, err error) {
 	return n, err
 }
 
+// Forget leaves h without a head: every span is empty, and there is no field.
+func (h *Head) Forget() {
+	h.Method, h.Target, h.Minor = Span{}, Span{}, 0
+	h.Fields, h.known = h.Fields[:0], wellKnown{}
+}
+
 // head = request-line CRLF *( field-line CRLF ) CRLF (RFC 9112 2.1)
 func (h *Head) head(b []byte, g *Guard) (n int, err error) {
 	h.Fields, h.known = h.Fields[:0], wellKnown{}

@@ -32,6 +32,25 @@ func QueryValue(query []byte, key string) (value []byte, ok bool) {
 	return nil, false
 }
 
+// CookieValue returns the value of the first pair of a Cookie field-value whose
+// name is key, without the quotation marks that may be around it (RFC 6265 4.2.1
+// and 4.1.1). Names are compared octet by octet. The value aliases list.
+//
+//	cookie-string = cookie-pair *( ";" SP cookie-pair )
+func CookieValue(list []byte, key string) (value []byte, ok bool) {
+	for pair := range bytes.SplitSeq(list, []byte(";")) {
+		name, value, is := bytes.Cut(bytes.Trim(pair, " \t"), []byte("="))
+		if !is || string(name) != key {
+			continue
+		}
+		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+			value = value[1 : n-1]
+		}
+		return value, true
+	}
+	return nil, false
+}
+
 // AppendUnescaped appends src to dst with every "%" HEXDIG HEXDIG replaced by
 // the octet it stands for (RFC 3986 2.1), which may be any, NUL and "/"
 // included: check after decoding, not before. "+" stays as it is; that is for

@@ -64,17 +64,25 @@ func Ctx[T any](s *Session) (v T, ok bool) {
 // free function of s runs: if each could leave another context to free, there might
 // be no end of them. What was not taken is still the caller's.
 func (s *Session) SetCtx(ctx any, free func(any)) bool {
+	old, freeOld, taken := s.Swap(ctx, free)
+	s.call(old, freeOld)
+	return taken
+}
+
+// Swap is SetCtx for a caller that frees: it returns the context that is to be freed
+// at once with its free function, which is nil if there is nothing to do.
+func (s *Session) Swap(ctx any, free func(any)) (old any, freeOld func(any), taken bool) {
 	if s.freeing || s.phase == vacant || s.phase == released {
-		return false
+		return nil, nil, false
 	}
 	if ctx == nil {
 		free = nil
 	}
 	if same(ctx, s.ctx) {
 		s.free = free
-		return true
+		return nil, nil, true
 	}
-	old, freeOld := s.ctx, s.free
+	old, freeOld = s.ctx, s.free
 	s.ctx, s.free = ctx, free
 	switch {
 	case s.phase == serving:
@@ -82,12 +90,11 @@ func (s *Session) SetCtx(ctx any, free func(any)) bool {
 		if old != nil {
 			s.replaced = &held{old, freeOld}
 		}
-		return true
+		return nil, nil, true
 	case s.replaced != nil && same(ctx, s.replaced.ctx):
 		s.replaced, s.phase = nil, serving // the committed one is back
 	}
-	s.call(old, freeOld)
-	return true
+	return old, freeOld, true
 }
 
 // TakeCtx takes the context away from s, which will not free it, and returns it with

@@ -127,7 +127,7 @@ func (t *Table) Lookup(n Name) *Session {
 		return nil
 	}
 	s := t.at(n.Slot)
-	if s.gen != n.Gen || s.phase == vacant {
+	if s.gen != n.Gen || s.fd < 0 {
 		return nil
 	}
 	return s
@@ -158,7 +158,7 @@ func (t *Table) End(s *Session) {
 func (t *Table) All() iter.Seq[*Session] {
 	return func(yield func(*Session) bool) {
 		for i := int32(0); i < t.used; i++ {
-			if s := t.at(i); s.phase != vacant && !yield(s) {
+			if s := t.at(i); s.fd >= 0 && !yield(s) {
 				return
 			}
 		}
@@ -183,7 +183,7 @@ func (t *Table) grow() int32 {
 // mustOwn panics unless s is a live session of t. Every change to the lists asks,
 // because a session that has ended would tie a vacant slot into them.
 func (t *Table) mustOwn(s *Session) {
-	if s.phase == vacant || s.slot >= t.used || t.at(s.slot) != s {
+	if s.fd < 0 || s.slot >= t.used || t.at(s.slot) != s {
 		panic("sess: the session has ended, or is another table's")
 	}
 }

@@ -1,0 +1,178 @@
+package httpd
+
+// settle decides what the connection waits for next. It is the last step of
+// every event: the session may have ended when it returns.
+func (c *conn) settle() {
+	switch {
+	case c.out.buf != nil:
+		c.enter(stateFlush)
+		return
+	case c.detached != nil:
+		c.enter(stateHandler)
+		return
+	case c.last:
+		c.finish()
+		return
+	}
+	s := c.reading()
+	if c.l.ends != running && !c.ready && (s == stateFresh || s == stateIdle) {
+		c.last, c.ended = true, ReasonStop
+		c.finish()
+		return
+	}
+	c.enter(s)
+	if !c.ready && c.s != nil && c.l.carrier.pending(c) {
+		c.link.pending = true
+		c.l.ready = append(c.l.ready, c.s.Name())
+	}
+}
+
+// reading is the state of a connection that waits for octets.
+func (c *conn) reading() state {
+	switch {
+	case c.ready: // it has them already
+		return stateIdle
+	case c.in.skip > 0 || c.in.drop && c.in.coding != unchunked:
+		return stateDiscard
+	case c.in.need > 0 || c.in.coding != unchunked:
+		return stateContent
+	case c.in.buf != nil:
+		return stateHead
+	case c.fresh:
+		return stateFresh
+	}
+	return stateIdle
+}
+
+// enter puts the connection into a state: watches for what that waits for and
+// sets its deadline. Entering the same state again counts as progress.
+func (c *conn) enter(s state) {
+	row, old := &states[s], &states[c.state]
+	begins := c.want == 0 // the first state of all
+	c.state = s
+	if !c.watch() {
+		return
+	}
+	if !begins && row.class == old.class && !row.renew {
+		return
+	}
+	if d := c.l.srv.timeouts[row.class]; d >= 0 {
+		c.l.table.Arm(c.s, int(row.class), c.l.now+d)
+	} else {
+		c.l.table.Disarm(c.s)
+	}
+}
+
+// watch watches the descriptor for what the state waits for, or the transport.
+// It reports false if the session has ended over it.
+func (c *conn) watch() bool {
+	want := states[c.state].want
+	switch {
+	case c.state == stateFlush && c.link.send != 0:
+		want = c.link.send
+	case c.state != stateFlush && c.state != stateHandler && c.link.recv != 0:
+		want = c.link.recv
+	}
+	if want == c.want {
+		return true
+	}
+	if err := c.l.kernel.Watch(c.fd(), c.s.Name(), c.want, want); err != nil {
+		c.close(ReasonBroken)
+		return false
+	}
+	c.want = want
+	return true
+}
+
+// expired ends a state that has lasted too long: with an answer, if a part of
+// a request is here and has had none.
+func (c *conn) expired() {
+	if !states[c.state].late || c.in.drop {
+		if c.state != stateLinger { // that ends for the reason for which it began
+			c.ended = ReasonExpired
+		}
+		c.close(c.ended)
+		return
+	}
+	c.l.x.late(c)
+	c.send()
+	c.settle()
+}
+
+// quiet reports whether nothing is in hand and nothing is owed.
+func (c *conn) quiet() bool {
+	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready) && !c.link.pending
+}
+
+// finish ends the session after its last response. If input is left unread in
+// the socket, close(2) resets the connection, and that can destroy the response
+// on its way: then our side is shut down first, and the peer's input dropped
+// for a while.
+func (c *conn) finish() {
+	l := c.l
+	gone := c.ended == ReasonPeer || c.ended == ReasonBroken || l.srv.cfg.LingerTimeout < 0
+	more := c.unread
+	if !gone && !more { // as far as is known: look
+		_, o := l.carrier.recv(c, l.pool.common)
+		more, gone = o == ok, o != ok && o != again
+	}
+	if !gone {
+		l.carrier.closeSend(c, more)
+	}
+	if gone || !more {
+		c.close(c.ended)
+		return
+	}
+	c.in.skip = l.srv.cfg.MaxContentBytes
+	c.enter(stateLinger)
+}
+
+// drain drops what the peer still sends.
+func (c *conn) drain() {
+	n, o := c.l.carrier.recv(c, c.l.pool.common)
+	c.in.skip -= n
+	if o != again && (o != ok || c.in.skip <= 0) {
+		c.close(c.ended)
+	}
+}
+
+// close ends the session. It is the only place where one ends, and nothing of
+// c may be used afterwards.
+//
+// A session whose request is detached ends when that is completed.
+func (c *conn) close(r CloseReason) {
+	if c.detached != nil {
+		c.detached.sever(c, r)
+		return
+	}
+	l, s, fd, below, was := c.l, c.s, c.fd(), c.link.ctx, c.link.open
+	// 1. The application is told, while all of the session is there.
+	if hook := l.srv.cfg.OnClose; hook != nil && was {
+		c.last = true
+		hook(&Session{c: c}, r)
+	}
+	// 2. No event may come for a socket that lives on under another descriptor.
+	if c.shared {
+		l.kernel.Unwatch(fd)
+	}
+	// 3. The buffers go back.
+	l.pool.release(&c.in.buf)
+	l.pool.release(&c.out.buf)
+	*c = conn{}
+	l.work.live[s.Name().Slot].Store(0)
+	l.closed[r]++
+	// 4. The socket goes first: the peer need not wait for a free function.
+	if l.srv.cfg.LingerTimeout < 0 {
+		l.kernel.Reset(fd)
+	}
+	l.kernel.Close(fd)
+	if was {
+		l.srv.tell(Event{Kind: EventDisconnected, Session: ID{l.index, s.Name()}})
+	}
+	// 5. The contexts are freed, once.
+	s.Release()
+	below.release()
+	// 6. The slot is free: from here on its name is nobody's.
+	l.table.End(s)
+	l.uncount()
+}
