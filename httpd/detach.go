@@ -131,18 +131,21 @@ func (d *Detached) conclude(c *conn) {
 		err = d.early
 	}
 	x.conclude(c, err)
-	if c.out.buf != nil {
-		c.out.buf.B = append(c.out.buf.B, x.w.wire.out...)
-	} else {
-		l.x.w.wire.out = append(l.x.w.wire.out, x.w.wire.out...)
-		c.send()
+	in := c.in.buf
+	if c.last && in != nil {
+		c.keep(in.B)
+		in = nil
 	}
-	switch b := c.in.buf; {
-	case b == nil:
-	case c.last:
-		c.keep(b.B)
-	case c.out.buf == nil: // or else flush goes on
-		c.proceed(b.B)
+	if c.out.buf != nil { // flush goes on with it, and then with the input
+		c.out.buf.B = append(c.out.buf.B, x.w.wire.out...)
+		c.settle()
+		return
+	}
+	l.x.w.wire.out = append(l.x.w.wire.out, x.w.wire.out...)
+	if in != nil {
+		c.proceed(in.B)
+	} else {
+		c.send()
 	}
 	c.settle()
 }
