@@ -23,7 +23,12 @@
 // What breaks the protocol never reaches a handler. It is answered with an
 // [ErrCode] and the connection ends, because nobody knows where the next
 // request would begin. A well-formed request without a route is answered 404
-// or 405 and the connection goes on.
+// or 405 and the connection goes on. [Server.OnError] puts an answer of the
+// application in the place of the engine's.
+//
+// A handler that has to wait detaches its request, and returns:
+// [Request.Detach]. Any goroutine may then answer, and [Detached.Complete] sends
+// it. The session serves nothing else until then; the octets behind it wait.
 //
 // # Threads
 //
@@ -36,6 +41,12 @@
 // The methods of [Server] may be called from any goroutine. Only [Server.Wait]
 // and [Server.Shutdown] wait, and so are not for a handler. Everything else is
 // for the loop: [Server.QueueWork] brings a function there.
+//
+// # Transports
+//
+// A [Transport] stands between the sessions and their sockets, for TLS or
+// whatever else changes the octets. All of it runs on the loop and none of it
+// waits: what it waits for, the loop waits for.
 //
 // # Limits
 //
