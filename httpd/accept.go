@@ -4,9 +4,11 @@ import "time"
 
 // A door is what loop 0 knows of the listening descriptor.
 type door struct {
-	fd    int           // -1: none
-	open  bool          // it is watched
-	retry time.Duration // if not 0: when to look again, for the system had no room
+	fd      int           // -1: none
+	open    bool          // it is watched
+	retry   time.Duration // if not 0: when to look again, for the system had no room
+	starved bool          // it had none the last time
+	refused uint64        // how many times it had none
 }
 
 // accept takes what waits at the listening descriptor, as far as there is
@@ -17,20 +19,48 @@ func (l *loop) accept() {
 			l.waitForRoom(i == 0)
 			return
 		}
-		fd, o, _ := l.kernel.Accept(l.door.fd)
+		fd, o, err := l.kernel.Accept(l.door.fd)
 		switch o {
 		case ok:
-			l.deal(socket{fd, false})
+			l.door.starve(nil, l.srv)
+			if place, may := l.srv.hosts.admit(l.kernel, fd); may {
+				l.deal(socket{fd: fd, place: place})
+				continue
+			}
+			l.kernel.Reset(fd) // nothing of it shall stay here
+			l.kernel.Close(fd)
+			l.srv.leave()
 			continue
 		case closed: // it went away while it waited
 			l.srv.leave()
 			continue
 		case scarce, broken: // trying at once would be in vain, and never end
+			l.door.starve(err, l.srv)
 			l.door.retry = l.now + acceptRetry
 			l.pauseDoor()
 		}
 		l.srv.leave()
 		return
+	}
+}
+
+// starve notes that the system has no room for a connection, err being its
+// word, or has some again (nil). Each is logged once.
+func (d *door) starve(err error, srv *Server) {
+	if err != nil {
+		d.refused++
+	}
+	if (err != nil) == d.starved {
+		return
+	}
+	d.starved = err != nil
+	log := srv.cfg.Logger
+	switch {
+	case log == nil:
+	case err != nil:
+		log.Warn("moor: connections wait: the system has no room for them", "error", err, "sessions", srv.sessions.Load())
+	default:
+		log.Info("moor: connections are accepted again", "refused", d.refused)
 	}
 }
 
@@ -42,6 +72,7 @@ func (l *loop) deal(s socket) {
 		l.open(s)
 	} else if to.work.adopt(s) != nil { // that loop has ended before this one
 		l.kernel.Close(s.fd)
+		l.srv.hosts.leave(s.place)
 		to.uncount()
 	}
 }

@@ -15,6 +15,7 @@ func TestConfigDefaults(t *testing.T) {
 		Backlog: 1024, Loops: 1, MaxSessions: defaultSessions(), MaxWork: 1024, MaxDetached: 1024, MaxTurnRequests: 64,
 		MaxTargetBytes: 8 << 10, MaxHeadBytes: 16 << 10, MaxFields: 100, MaxContentBytes: 1 << 20, MaxOutputBytes: 64 << 10,
 		MaxExtensionBytes: 4 << 10, MaxTrailerBytes: 4 << 10, MaxRoutes: math.MaxInt32, MaxResponseHeaders: 100,
+		MaxSessionsPerIP: 1 << 24, MaxBufferBytes: 256 << 20, MinProgressBytes: 1 << 10,
 		HeadTimeout: 10 * time.Second, ContentTimeout: 10 * time.Second, SendTimeout: 10 * time.Second,
 		LingerTimeout: time.Second, IdleTimeout: -1, HandshakeTimeout: 10 * time.Second,
 		KeepAlive: KeepAlive{Idle: time.Minute, Interval: 20 * time.Second, Count: 3},
@@ -381,21 +382,21 @@ func TestParseAddress(t *testing.T) {
 
 // TestRoom: a session buffer grows to what it needs and no further.
 func TestRoom(t *testing.T) {
-	var p buffers
+	p := buffers{budget: &budget{most: mostBytes}}
 	b := p.keep(make([]byte, 100))
 	total := 100
 	for total < 5000 {
-		free := room(b, 5000)
+		free := p.room(b, 5000)
 		if len(free) < min(leastGrown, 5000-total) || total+len(free) > 5000 {
 			t.Fatalf("%d octets of room at %d, for at most 5000", len(free), total)
 		}
-		if cap(b.B) > max(2*total, total+leastGrown, cap(p.pool.Get().B)) {
+		if cap(b.B) > max(2*total, total+leastGrown, mostSmall) {
 			t.Fatalf("a buffer of %d for %d octets", cap(b.B), total)
 		}
 		b.B = b.B[:len(b.B)+len(free)]
 		total += len(free)
 	}
-	if free := room(b, 5000); len(free) != 0 {
+	if free := p.room(b, 5000); len(free) != 0 {
 		t.Errorf("%d octets of room beyond the limit", len(free))
 	}
 	p.release(&b)

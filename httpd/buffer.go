@@ -1,28 +1,64 @@
 package httpd
 
-import "github.com/valyala/bytebufferpool"
+import (
+	"sync/atomic"
+
+	"github.com/valyala/bytebufferpool"
+)
 
 const (
 	loopBuffer = 64 << 10  // octets of a loop's receive buffer
+	mostSmall  = 4 << 10   // a buffer of up to this capacity is a small one
 	mostPooled = 64 << 10  // a buffer that grew beyond this is left to the collector
 	leastGrown = 512       // a recv into a session buffer has at least this room, within its limit
 	mostKept   = 256 << 10 // octets of a loop's output buffer from one turn to the next
 )
 
+// A budget bounds what all session buffers of a server hold together: their
+// capacity, for that is what they take.
+type budget struct {
+	used atomic.Int64
+	most int64
+}
+
+// take takes n octets off the budget, if it has them.
+func (b *budget) take(n int) bool {
+	if b.used.Add(int64(n)) > b.most && n > 0 {
+		b.used.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
 // buffers hands out the session buffers of one loop and counts them: what is
 // out belongs to exactly one session, and ends with it at the latest.
 type buffers struct {
-	pool   bytebufferpool.Pool
-	live   int    // handed out and not yet returned
-	common []byte // the loop's own: what a recv is given where no session has one
+	small, large bytebufferpool.Pool // apart, or else a few octets would hold a large one
+	budget       *budget
+	live         int    // handed out and not yet returned
+	common       []byte // the loop's own: what a recv is given where no session has one
 }
 
-// keep returns a buffer that holds a copy of b.
+// keep returns a buffer that holds a copy of b, nil if the budget is spent.
 func (p *buffers) keep(b []byte) *bytebufferpool.ByteBuffer {
+	buf := p.of(len(b)).Get()
+	if cap(buf.B) < len(b) || cap(buf.B) > mostSmall && len(b) <= mostSmall {
+		buf.B = make([]byte, 0, max(len(b), leastGrown))
+	}
+	if !p.budget.take(cap(buf.B)) {
+		return nil
+	}
 	p.live++
-	buf := p.pool.Get()
 	buf.B = append(buf.B[:0], b...)
 	return buf
+}
+
+// of returns the pool for buffers of n octets.
+func (p *buffers) of(n int) *bytebufferpool.Pool {
+	if n <= mostSmall {
+		return &p.small
+	}
+	return &p.large
 }
 
 // release takes back the buffer that *buf holds, if any, and forgets it there.
@@ -31,20 +67,52 @@ func (p *buffers) release(buf **bytebufferpool.ByteBuffer) {
 		return
 	}
 	p.live--
-	if cap((*buf).B) <= mostPooled {
-		p.pool.Put(*buf)
+	n := cap((*buf).B)
+	p.budget.take(-n)
+	if n <= mostPooled {
+		p.of(n).Put(*buf)
 	}
 	*buf = nil
 }
 
-// room returns the free part of b, grown if there is too little, so that b
-// never has more than limit octets. It doubles: what a peer announces but does
-// not send costs nothing.
-func room(b *bytebufferpool.ByteBuffer, limit int) []byte {
-	if cap(b.B)-len(b.B) < min(limit-len(b.B), leastGrown) {
-		grown := make([]byte, len(b.B), min(limit, max(2*cap(b.B), len(b.B)+leastGrown)))
-		copy(grown, b.B)
-		b.B = grown
+// grow gives buf capacity for n octets more, and reports false if the budget
+// does not have them.
+func (p *buffers) grow(buf *bytebufferpool.ByteBuffer, n, limit int) bool {
+	need := len(buf.B) + n
+	if need <= cap(buf.B) {
+		return true
 	}
-	return b.B[len(b.B):max(len(b.B), min(cap(b.B), limit))]
+	other := p.of(need).Get()
+	if cap(other.B) < need {
+		other.B = make([]byte, 0, max(need, min(limit, 2*cap(buf.B))))
+	}
+	enough := p.budget.take(cap(other.B) - cap(buf.B))
+	if enough {
+		other.B = append(other.B[:0], buf.B...)
+		buf.B, other.B = other.B, buf.B[:0]
+	}
+	if cap(other.B) <= mostPooled {
+		p.of(cap(other.B)).Put(other)
+	}
+	return enough
+}
+
+// append appends b to buf, and reports false if the budget is spent.
+func (p *buffers) append(buf *bytebufferpool.ByteBuffer, b []byte) bool {
+	if !p.grow(buf, len(b), mostBytes) {
+		return false
+	}
+	buf.B = append(buf.B, b...)
+	return true
+}
+
+// room returns the free part of buf, grown if there is too little, so that buf
+// never has more than limit octets. It doubles: what a peer announces but does
+// not send costs nothing. It is empty if the budget is spent.
+func (p *buffers) room(buf *bytebufferpool.ByteBuffer, limit int) []byte {
+	least := min(limit-len(buf.B), leastGrown)
+	if cap(buf.B)-len(buf.B) < least && !p.grow(buf, least, limit) {
+		return nil
+	}
+	return buf.B[len(buf.B):max(len(buf.B), min(cap(buf.B), limit))]
 }

@@ -494,7 +494,7 @@ func TestLongUploadDropped(t *testing.T) {
 // TestChunkDrip: octet by octet a body costs no more than its content and what
 // a chunk may have beside it.
 func TestChunkDrip(t *testing.T) {
-	r := newRig(t, Config{ContentTimeout: time.Second})
+	r := newRig(t, Config{ContentTimeout: time.Second, MinProgressBytes: -1})
 	in := upload(strings.Repeat("1;a\r\nx\r\n", 500) + "0\r\n" + strings.Repeat("X: 1\r\n", 90) + "\r\n")
 	s := r.connect()
 	for i := range len(in) {
@@ -546,7 +546,7 @@ func TestChunkLimit(t *testing.T) {
 		{0x8001, "8001\r\nx", 0x8001},
 		{0x8001, "8001\r\nx" + strings.Repeat("x", 0x8000), 0x8001},
 	} {
-		var p buffers
+		p := buffers{budget: &budget{most: mostBytes}}
 		in := input{buf: p.keep(make([]byte, c.here)), coding: inChunks}
 		in.chunks.Decode([]byte(c.body), &parser.ChunkLimits{Content: 1 << 20})
 		if got := in.limit(&Config{}) - c.here; got != c.more {

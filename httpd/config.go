@@ -3,6 +3,7 @@ package httpd
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 )
@@ -32,6 +33,10 @@ type Config struct {
 	// happens when they are. (ESP-IDF: max_open_sockets.) Default: what the process's descriptor limit allows less 64, at most
 	// 65,536.
 	MaxSessions int
+	// MaxSessionsPerIP is how many of them one peer may have: an IPv4 address, or
+	// an IPv6 /64. One more is reset. Sessions of Server.Adopt do not count.
+	// Default: no limit but MaxSessions.
+	MaxSessionsPerIP int
 	// WhenFull says what becomes of a connection that finds MaxSessions open.
 	// Default: Wait. (ESP-IDF: lru_purge_enable.)
 	WhenFull WhenFull
@@ -74,6 +79,16 @@ type Config struct {
 	// longer. Default: 64 KiB.
 	MaxOutputBytes int
 
+	// MaxBufferBytes bounds what all sessions hold together: parts of requests,
+	// and responses that wait. When that is spent, a request that does not come
+	// in one piece is answered 503, and a session whose output has to wait ends.
+	// Default: 256 MiB. See MemoryBound.
+	MaxBufferBytes int
+	// MinProgressBytes is how many octets make a content, or waiting output, that
+	// moves: fewer in ContentTimeout, or SendTimeout, are none. Default: 1 KiB.
+	// Negative: one is enough.
+	MinProgressBytes int
+
 	// MaxRoutes is how many routes there may be at once; Server.Handle refuses
 	// one more with ErrRoutesFull. Default: no limit but memory.
 	// (ESP-IDF: max_uri_handlers.)
@@ -105,6 +120,9 @@ type Config struct {
 	// it happens to. It must not wait. With several loops it runs on them at the
 	// same time. (ESP-IDF: ESP_HTTP_SERVER_EVENT.)
 	Events func(e Event)
+	// Logger, if not nil, is told when connections cannot be accepted because the
+	// system has no room, and when they can again.
+	Logger *slog.Logger
 	// UserCtx is for the application: see Server.UserCtx.
 	// (ESP-IDF: global_user_ctx.)
 	UserCtx any
@@ -122,11 +140,11 @@ type Config struct {
 	// HandshakeTimeout bounds how long Transport.Open may take. The session ends.
 	// Default: 10 s.
 	HandshakeTimeout time.Duration
-	// ContentTimeout bounds how long a request's content may stand still.
-	// It is answered 408. Default: 10 s.
+	// ContentTimeout bounds how long a request's content may stand still: see
+	// MinProgressBytes. It is answered 408. Default: 10 s.
 	ContentTimeout time.Duration
-	// SendTimeout bounds how long a peer may leave output unread. The session
-	// ends. Default: 10 s.
+	// SendTimeout bounds how long a peer may leave output unread: see
+	// MinProgressBytes. The session ends. Default: 10 s.
 	SendTimeout time.Duration
 	// LingerTimeout bounds how long the peer's remaining input is read and
 	// dropped after the last response, so that closing does not destroy that
@@ -187,6 +205,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxSessions", &c.MaxSessions, defaultSessions(), 1 << 24},
 		{"MaxWork", &c.MaxWork, 1024, math.MaxInt32},
 		{"MaxTurnRequests", &c.MaxTurnRequests, 64, math.MaxInt32},
+		{"MaxSessionsPerIP", &c.MaxSessionsPerIP, 1 << 24, 1 << 24},
 		{"MaxDetached", &c.MaxDetached, 1024, math.MaxInt32},
 		{"MaxResponseHeaders", &c.MaxResponseHeaders, 100, mostFields},
 		{"MaxFields", &c.MaxFields, 100, mostFields},
@@ -204,6 +223,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.WhenFull > Purge {
 		errs = append(errs, fmt.Errorf("httpd: Config.WhenFull is %d, want Wait or Purge", c.WhenFull))
+	}
+	switch {
+	case c.MinProgressBytes == 0:
+		c.MinProgressBytes = 1 << 10
+	case c.MinProgressBytes < 0:
+		c.MinProgressBytes = 1
 	}
 	c.octets()
 	c.durations()
@@ -223,6 +248,7 @@ func (c *Config) octets() {
 		{&c.MaxExtensionBytes, 4 << 10},
 		{&c.MaxTrailerBytes, 4 << 10},
 		{&c.MaxOutputBytes, 64 << 10},
+		{&c.MaxBufferBytes, 256 << 20},
 	} {
 		switch {
 		case *v.value == 0:

@@ -15,15 +15,22 @@ type conn struct {
 	out      output
 	link     link
 	detached *Detached // the request that outlives its handler; nil: none
-	state    state
-	want     interest    // what the descriptor is watched for; 0: not yet
-	ended    CloseReason // if last: the reason
+	waiting
+	from  *place      // where the peer's address is counted; nil: nowhere
+	ended CloseReason // if last: the reason
 
 	fresh  bool // no request has been served
 	ready  bool // stands in line to be resumed: in has more than its share
 	last   bool // no further request is served; the session ends after out
 	unread bool // if last: the peer has more to say
 	shared bool // the socket may have another descriptor
+}
+
+// A waiting is what a connection waits for.
+type waiting struct {
+	state    state
+	want     interest // what the descriptor is watched for; 0: not yet
+	progress int      // octets since the deadline was set
 }
 
 // An output is what the socket refused.
@@ -69,7 +76,13 @@ func (c *conn) serve(ready interest) {
 func (c *conn) receive() bool {
 	b := c.l.pool.common
 	if c.in.buf != nil {
-		b = room(c.in.buf, c.in.limit(&c.l.srv.cfg))
+		if b = c.l.pool.room(c.in.buf, c.in.limit(&c.l.srv.cfg)); len(b) == 0 {
+			c.l.x.overload(c, c.in.buf.B)
+			c.keep(nil)
+			c.send()
+			c.settle()
+			return true
+		}
 	}
 	n, o := c.l.carrier.recv(c, b)
 	switch o {
@@ -85,6 +98,7 @@ func (c *conn) receive() bool {
 	if c.in.need > 0 {
 		c.tellData(n)
 	}
+	c.progress += n
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
 		c.proceed(c.in.buf.B)
@@ -163,7 +177,9 @@ func (c *conn) keep(rest []byte) {
 	case len(rest) == 0:
 		c.l.pool.release(&c.in.buf)
 	case buf == nil:
-		c.in.buf = c.l.pool.keep(rest)
+		if c.in.buf = c.l.pool.keep(rest); c.in.buf == nil {
+			c.l.x.overload(c, rest)
+		}
 	case cap(rest) == cap(buf.B): // it begins where the buffer does
 		buf.B = rest
 	default:
@@ -179,7 +195,9 @@ func (c *conn) send() bool {
 		n, o := c.l.carrier.send(c, out)
 		out = out[n:]
 		if o == again {
-			c.out.buf = c.l.pool.keep(out)
+			if c.out.buf = c.l.pool.keep(out); c.out.buf == nil {
+				c.last, c.ended = true, ReasonNoRoom
+			}
 			break
 		}
 		if o != ok {
@@ -205,6 +223,7 @@ func emptied(out []byte) []byte {
 func (c *conn) flush() {
 	n, o := c.l.carrier.send(c, c.out.buf.B[c.out.sent:])
 	c.out.sent += n
+	c.progress += n
 	if o == ok {
 		c.tell(EventSent, n)
 	}

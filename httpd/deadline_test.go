@@ -15,7 +15,7 @@ const (
 )
 
 func timed(idle time.Duration) Config {
-	return Config{HeadTimeout: headTime, ContentTimeout: contentTime, SendTimeout: sendTime, LingerTimeout: lingerTime, IdleTimeout: idle}
+	return Config{HeadTimeout: headTime, ContentTimeout: contentTime, SendTimeout: sendTime, LingerTimeout: lingerTime, IdleTimeout: idle, MinProgressBytes: -1}
 }
 
 // into brings a connection into each state.

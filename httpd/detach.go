@@ -16,7 +16,8 @@ var (
 	// ErrDetach says that the request cannot be detached: it is already, or an
 	// error handler asks.
 	ErrDetach = errors.New("httpd: this request cannot be detached")
-	// ErrDetachedFull says that Config.MaxDetached requests are.
+	// ErrDetachedFull says that Config.MaxDetached requests are, or that
+	// Config.MaxBufferBytes are spent.
 	ErrDetachedFull = errors.New("httpd: too many detached requests")
 	// ErrCompleted says that Complete was called before.
 	ErrCompleted = errors.New("httpd: the request has been completed")
@@ -34,6 +35,7 @@ type Detached struct {
 	stop  context.CancelFunc
 	mu    sync.Mutex // of the session's context, which hooks and work may ask for, too
 	done  atomic.Bool
+	size  int   // octets of the copied message
 	err   error // of Complete
 	early error // of the handler that detached it
 
@@ -53,11 +55,12 @@ func (r *Request) Detach() (*Detached, error) {
 		return nil, ErrDetach
 	}
 	l := c.l
-	if l.srv.detached.Add(1) > int64(l.srv.cfg.MaxDetached) {
+	size := len(x.r.message) + len(x.r.trailers)
+	if l.srv.detached.Add(1) > int64(l.srv.cfg.MaxDetached) || !l.srv.budget.take(size) {
 		l.srv.detached.Add(-1)
 		return nil, ErrDetachedFull
 	}
-	d := &Detached{x: x, l: l, name: c.s.Name()}
+	d := &Detached{x: x, l: l, name: c.s.Name(), size: size}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	l.x = x.leave(l)
 	x.detached, c.detached = d, d
@@ -120,6 +123,7 @@ func (d *Detached) conclude(c *conn) {
 	c.detached = nil
 	l.work.detached--
 	l.srv.detached.Add(-1)
+	l.srv.budget.take(-d.size)
 	l.work.live[d.name.Slot].Store(d.name.Gen)
 	if d.severed {
 		c.s.Commit()
@@ -137,7 +141,10 @@ func (d *Detached) conclude(c *conn) {
 		in = nil
 	}
 	if c.out.buf != nil { // flush goes on with it, and then with the input
-		c.out.buf.B = append(c.out.buf.B, x.w.wire.out...)
+		if !l.pool.append(c.out.buf, x.w.wire.out) {
+			c.close(ReasonNoRoom)
+			return
+		}
 		c.settle()
 		return
 	}

@@ -55,7 +55,7 @@ func newLoop(srv *Server, index int, k kernel) *loop {
 		now:     k.Now(),
 		table:   sess.NewTable(srv.cfg.MaxSessions, int(numClasses)),
 		conns:   make([][]conn, (srv.cfg.MaxSessions+connBlock-1)/connBlock),
-		pool:    buffers{common: make([]byte, loopBuffer)},
+		pool:    buffers{common: make([]byte, loopBuffer), budget: &srv.budget},
 		carrier: carrier{t: srv.cfg.Transport},
 	}
 	l.door.fd = -1
@@ -160,6 +160,7 @@ func (l *loop) open(from socket) {
 	}
 	if s == nil {
 		l.kernel.Close(from.fd)
+		l.srv.hosts.leave(from.place)
 		l.uncount()
 		return
 	}
@@ -168,7 +169,7 @@ func (l *loop) open(from socket) {
 		*block = make([]conn, connBlock)
 	}
 	c := l.connOf(s)
-	*c = conn{l: l, s: s, fresh: true, shared: from.shared}
+	*c = conn{l: l, s: s, fresh: true, shared: from.shared, from: from.place}
 	l.carrier.open(c)
 }
 
@@ -221,6 +222,8 @@ func (l *loop) end() {
 		l.runWork()
 	}
 	l.work.close()
-	l.runWork()
+	for l.work.pending.Load() {
+		l.runWork()
+	}
 	l.kernel.End()
 }

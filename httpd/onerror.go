@@ -18,7 +18,8 @@ type ErrHandler func(w *Response, r *Request, code ErrCode) error
 // any goroutine. (ESP-IDF: httpd_register_err_handler.)
 //
 // The engine raises 400, 413, 414, 431, 501 and 505 for what breaks the
-// protocol, or is more than it takes: then the session ends, whatever h
+// protocol, or is more than it takes, and 503 for a request that it has no room
+// for: then the session ends, whatever h
 // returns, because nobody knows where the next request begins. It ends after
 // 500 too, which stands for a handler that has failed, or answered nothing. It
 // raises 404, 405 and 417 for a request that is well-formed, and 408 for one
@@ -90,6 +91,9 @@ func (x *exchange) fail(c *conn, code ErrCode) (err error) {
 	w.SendErr(code, "")
 	return err
 }
+
+// overload answers a request of which no part can be kept.
+func (x *exchange) overload(c *conn, b []byte) { x.breakOff(c, ErrServiceUnavailable, b) }
 
 // clear makes the response ready for code: a 405 says which methods are allowed
 // (RFC 9110 15.5.6).

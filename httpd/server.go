@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,9 @@ type Server struct {
 	loops    []*loop
 	sessions atomic.Int64 // open, or about to be
 	detached atomic.Int64 // requests that outlive their handler
-	full     atomic.Bool  // loop 0 waits for a session to end
+	budget   budget
+	hosts    hosts
+	full     atomic.Bool // loop 0 waits for a session to end
 	stopped  atomic.Bool
 	ended    chan struct{} // closed when all loops have ended
 	err      error         // of the loops, once ended
@@ -68,6 +71,10 @@ func endAll(kernels []kernel) {
 func newServer(cfg Config, kernels []kernel) (*Server, error) {
 	srv := &Server{cfg: cfg, timeouts: cfg.timeouts(), ended: make(chan struct{})}
 	srv.routes.matcher, srv.routes.most = cfg.Match, cfg.MaxRoutes
+	srv.budget.most = int64(cfg.MaxBufferBytes)
+	if cfg.MaxSessionsPerIP < cfg.MaxSessions {
+		srv.hosts.most, srv.hosts.at = cfg.MaxSessionsPerIP, map[netip.Prefix]*place{}
+	}
 	for i, k := range kernels {
 		srv.loops = append(srv.loops, newLoop(srv, i, k))
 	}
@@ -135,7 +142,7 @@ func (srv *Server) Adopt(fd int) error {
 	}
 	l := srv.least()
 	l.load.Add(1)
-	if err := l.work.adopt(socket{fd, true}); err != nil {
+	if err := l.work.adopt(socket{fd: fd, shared: true}); err != nil {
 		l.uncount()
 		return err
 	}
@@ -216,7 +223,9 @@ func (srv *Server) Wait() error {
 }
 
 // Shutdown is Stop and Wait. When ctx ends first it calls Close and returns
-// ctx's error, without waiting any longer. (ESP-IDF: httpd_stop.)
+// ctx's error, without waiting any longer: it says how many detached requests
+// are not completed, whose sessions are shut down now and freed then.
+// (ESP-IDF: httpd_stop.)
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.Stop()
 	select {
@@ -224,6 +233,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		return srv.err
 	case <-ctx.Done():
 		srv.Close()
+		if n := srv.detached.Load(); n > 0 {
+			return fmt.Errorf("httpd: %d detached requests are not completed: %w", n, ctx.Err())
+		}
 		return ctx.Err()
 	}
 }

@@ -122,7 +122,8 @@ func (s *Session) LocalAddr() net.Addr { return s.c.l.kernel.Local(s.c.fd()) }
 
 // Errors of Session.Send.
 var (
-	// ErrOutputFull says that Config.MaxOutputBytes octets wait for the socket.
+	// ErrOutputFull says that Config.MaxOutputBytes octets wait for the socket, or
+	// that Config.MaxBufferBytes are spent.
 	ErrOutputFull = errors.New("httpd: too much output waits")
 	// ErrSessionEnding says that the session has had its last response, or that
 	// its transport is not open yet.
@@ -141,18 +142,21 @@ func (s *Session) Send(p []byte) error {
 	case x != nil && x.w.progress == streaming:
 		return ErrSent
 	case x != nil && x.detached != nil: // not the loop asks, and its state is not ours
-		return enqueue(&x.w.wire.out, 0, p, most)
+		return enqueue(&x.w.wire.out, p, most)
 	case c.last || c.state == stateOpen:
 		return ErrSessionEnding
 	case c.out.buf != nil:
-		return enqueue(&c.out.buf.B, c.out.sent, p, most)
+		if n := len(c.out.buf.B) - c.out.sent; n+len(p) > most || !c.l.pool.append(c.out.buf, p) {
+			return ErrOutputFull
+		}
+		return nil
 	}
-	return enqueue(&c.l.x.w.wire.out, 0, p, most)
+	return enqueue(&c.l.x.w.wire.out, p, most)
 }
 
-// enqueue appends p to what waits in out behind the octets that are sent.
-func enqueue(out *[]byte, sent int, p []byte, most int) error {
-	if n := len(*out) - sent; n > 0 && n+len(p) > most {
+// enqueue appends p to the output.
+func enqueue(out *[]byte, p []byte, most int) error {
+	if n := len(*out); n > 0 && n+len(p) > most {
 		return ErrOutputFull
 	}
 	*out = append(*out, p...)

@@ -53,9 +53,10 @@ func (c *conn) enter(s state) {
 	if !c.watch() {
 		return
 	}
-	if !begins && row.class == old.class && !row.renew {
+	if !begins && row.class == old.class && (!row.renew || row.paced && c.progress < c.l.srv.cfg.MinProgressBytes) {
 		return
 	}
+	c.progress = 0
 	if d := c.l.srv.timeouts[row.class]; d >= 0 {
 		c.l.table.Arm(c.s, int(row.class), c.l.now+d)
 	} else {
@@ -110,7 +111,7 @@ func (c *conn) quiet() bool {
 // for a while.
 func (c *conn) finish() {
 	l := c.l
-	gone := c.ended == ReasonPeer || c.ended == ReasonBroken || l.srv.cfg.LingerTimeout < 0
+	gone := c.ended == ReasonPeer || c.ended == ReasonBroken || c.ended == ReasonNoRoom || l.srv.cfg.LingerTimeout < 0
 	more := c.unread
 	if !gone && !more { // as far as is known: look
 		_, o := l.carrier.recv(c, l.pool.common)
@@ -155,14 +156,16 @@ func (c *conn) close(r CloseReason) {
 	if c.shared {
 		l.kernel.Unwatch(fd)
 	}
-	// 3. The buffers go back.
+	// 3. The buffers go back. What is cut short must not look complete.
+	reset := c.out.buf != nil || r == ReasonNoRoom || l.srv.cfg.LingerTimeout < 0
+	from := c.from
 	l.pool.release(&c.in.buf)
 	l.pool.release(&c.out.buf)
 	*c = conn{}
 	l.work.live[s.Name().Slot].Store(0)
 	l.closed[r]++
 	// 4. The socket goes first: the peer need not wait for a free function.
-	if l.srv.cfg.LingerTimeout < 0 {
+	if reset {
 		l.kernel.Reset(fd)
 	}
 	l.kernel.Close(fd)
@@ -174,5 +177,6 @@ func (c *conn) close(r CloseReason) {
 	below.release()
 	// 6. The slot is free: from here on its name is nobody's.
 	l.table.End(s)
+	l.srv.hosts.leave(from)
 	l.uncount()
 }

@@ -40,18 +40,19 @@ var states = [numStates]struct {
 	name  string
 	want  interest
 	class class
-	renew bool // each octet of progress begins the time anew
+	renew bool // progress begins the time anew
+	paced bool // which takes Config.MinProgressBytes
 	late  bool // a part of a request is here: it is answered 408
 }{
-	stateOpen:    {"open", wantRead, classOpen, false, false},
-	stateFresh:   {"fresh", wantRead, classHead, false, false},
-	stateIdle:    {"idle", wantRead, classIdle, true, false},
-	stateHead:    {"head", wantRead, classHead, false, true},
-	stateContent: {"content", wantRead, classContent, true, true},
-	stateDiscard: {"discard", wantRead, classContent, true, false},
-	stateHandler: {"handler", wantHangup, classNone, false, false},
-	stateFlush:   {"flush", wantWrite, classSend, true, false},
-	stateLinger:  {"linger", wantRead, classLinger, false, false},
+	stateOpen:    {"open", wantRead, classOpen, false, false, false},
+	stateFresh:   {"fresh", wantRead, classHead, false, false, false},
+	stateIdle:    {"idle", wantRead, classIdle, true, false, false},
+	stateHead:    {"head", wantRead, classHead, false, false, true},
+	stateContent: {"content", wantRead, classContent, true, true, true},
+	stateDiscard: {"discard", wantRead, classContent, true, true, false},
+	stateHandler: {"handler", wantHangup, classNone, false, false, false},
+	stateFlush:   {"flush", wantWrite, classSend, true, true, false},
+	stateLinger:  {"linger", wantRead, classLinger, false, false, false},
 }
 
 // timeouts are the classes' times, negative for none.
@@ -91,13 +92,15 @@ const (
 	ReasonBroken
 	// ReasonPurged: it had to make room for another.
 	ReasonPurged
+	// ReasonNoRoom: its output had to wait, and Config.MaxBufferBytes were spent.
+	ReasonNoRoom
 	// ReasonRefusedByHook: Config.OnOpen returned an error. OnClose is not told.
 	ReasonRefusedByHook
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
-	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "refused by hook",
+	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "no room", "refused by hook",
 }
 
 // String returns the reason in a word or three, for logs.

@@ -226,7 +226,7 @@ func TestLargeBuffersAreLeft(t *testing.T) {
 	if n := cap(r.l.x.w.wire.out); n > mostKept {
 		t.Errorf("the loop keeps %d octets", n)
 	}
-	if n := cap(r.l.pool.pool.Get().B); n > mostPooled {
+	if n := cap(r.l.pool.large.Get().B); n > mostPooled {
 		t.Errorf("the pool keeps %d octets", n)
 	}
 	r.finish()

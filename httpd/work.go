@@ -28,7 +28,10 @@ type work struct {
 	live    []atomic.Int32 // by slot: its session's generation; 0: none; negative: its request is detached
 	arrived sync.Cond      // with mu: something was put in
 
-	detached int // requests that Complete is to bring back; the loop's own
+	detached int   // requests that Complete is to bring back; the loop's own
+	now      batch // what the loop is about, and its own
+	begun    bool  // a part of now is done: the functions up to next
+	next     int
 
 	mu     sync.Mutex
 	todo   batch
@@ -51,7 +54,8 @@ type batch struct {
 // A socket is a connected descriptor on its way to its loop.
 type socket struct {
 	fd     int
-	shared bool // it may have another descriptor
+	shared bool   // it may have another descriptor
+	place  *place // where its peer is counted; nil: nowhere
 }
 
 // put changes what is to be done and wakes the loop. It returns change's
@@ -136,26 +140,31 @@ func (w *work) end(e ending) {
 	w.put(func(todo *batch) error { todo.ending = max(todo.ending, e); return nil })
 }
 
-// take returns what is to be done, and leaves the list empty. The batch must
-// come back through done.
-func (w *work) take() batch {
+// take makes now what is to be done, and leaves the list empty.
+func (w *work) take() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b := w.todo
+	w.now, w.begun, w.next = w.todo, true, 0
 	w.todo, w.spare = w.spare, batch{}
-	for _, name := range b.triggers {
+	for _, name := range w.now.triggers {
 		w.place[name.Slot] = 0
 	}
-	w.pending.Store(false)
-	return b
 }
 
-// done gives back the memory of a batch.
-func (w *work) done(b batch) {
+// done gives back the memory of now, and sees whether there is more to do.
+func (w *work) done() {
+	b := w.now
 	clear(b.funcs)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.now, w.begun = batch{}, false
 	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], complete: b.complete[:0], funcs: b.funcs[:0]}
+	w.pending.Store(w.todo.any())
+}
+
+// any reports whether there is anything to do.
+func (b *batch) any() bool {
+	return b.ending != running || b.door || b.purge || len(b.adopted)+len(b.triggers)+len(b.complete)+len(b.funcs) > 0
 }
 
 // close lets nothing more in.
@@ -165,23 +174,48 @@ func (w *work) close() {
 	w.closed = true
 }
 
+// turnWork is how many functions run before the sessions have their turn.
+const turnWork = 64
+
 // runWork does what other goroutines have asked for. What the functions ask
 // for in turn is done in the next one.
 func (l *loop) runWork() {
-	if !l.work.pending.Load() {
+	w := &l.work
+	if !w.pending.Load() {
 		return
 	}
-	b := l.work.take()
-	for _, s := range b.adopted {
+	if !w.begun {
+		w.take()
+		l.beginWork()
+	}
+	for range turnWork {
+		if w.next == len(w.now.funcs) {
+			break
+		}
+		w.next++
+		w.now.funcs[w.next-1]()
+	}
+	if w.next == len(w.now.funcs) {
+		l.endWork()
+		w.done()
+	}
+}
+
+// beginWork opens sessions, and ends detached requests.
+func (l *loop) beginWork() {
+	for _, s := range l.work.now.adopted {
 		l.open(s)
 	}
-	for _, name := range b.complete {
+	for _, name := range l.work.now.complete {
 		c := l.connOf(l.table.Lookup(name))
 		c.detached.conclude(c)
 	}
-	for _, fn := range b.funcs { // ahead of the triggers: a farewell may be among them
-		fn()
-	}
+}
+
+// endWork ends sessions, and the server. It comes behind the functions: a
+// farewell may be among them.
+func (l *loop) endWork() {
+	b := &l.work.now
 	for _, name := range b.triggers {
 		if s := l.table.Lookup(name); s != nil { // nil: it has ended by itself
 			l.connOf(s).trigger()
@@ -200,7 +234,6 @@ func (l *loop) runWork() {
 	case b.ending == closing:
 		l.abort()
 	}
-	l.work.done(b)
 }
 
 // workFor runs fn with the session that id names, and sends what that has sent.
