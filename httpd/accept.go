@@ -22,7 +22,6 @@ func (l *loop) accept() {
 		fd, o, err := l.kernel.Accept(l.door.fd)
 		switch o {
 		case ok:
-			l.door.starve(nil, l.srv)
 			if place, may := l.srv.hosts.admit(l.kernel, fd); may {
 				l.deal(socket{fd: fd, place: place})
 				continue
@@ -34,6 +33,8 @@ func (l *loop) accept() {
 		case closed: // it went away while it waited
 			l.srv.leave()
 			continue
+		case again: // nobody is left waiting
+			l.door.starve(nil, l.srv)
 		case scarce, broken: // trying at once would be in vain, and never end
 			l.door.starve(err, l.srv)
 			l.door.retry = l.now + acceptRetry
@@ -45,7 +46,8 @@ func (l *loop) accept() {
 }
 
 // starve notes that the system has no room for a connection, err being its
-// word, or has some again (nil). Each is logged once.
+// word, or has had some for all that waited (nil). Each is logged once: where
+// room comes and goes, that is one time of scarcity.
 func (d *door) starve(err error, srv *Server) {
 	if err != nil {
 		d.refused++

@@ -3,6 +3,8 @@ package httpd
 import (
 	"reflect"
 
+	"github.com/valyala/bytebufferpool"
+
 	"moor.example/httpd/parser"
 	"moor.example/httpd/sess"
 )
@@ -10,21 +12,24 @@ import (
 // MemoryBound is how many octets of live heap the engine of a server with this
 // Config takes at most: slots, the buffers of the loops, MaxBufferBytes and the
 // queues. It does not count the system's socket buffers, stacks, routes, what
-// handlers hold (a response that they make, the functions that they queue), nor
-// what has been freed and not yet collected. With several loops each has slots
-// for all sessions, for they may be dealt out in any way.
+// handlers hold (a response that they make, contexts, the functions that they
+// queue), nor what has been freed and not yet collected. With several loops each
+// has slots for all sessions, for they may be dealt out in any way.
 func (c Config) MemoryBound() (int64, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return 0, err
 	}
 	slots := int64((c.MaxSessions + connBlock - 1) / connBlock * connBlock)
-	// Of a slot: the session, its connection, two entries of work, and a place
-	// in each of the lists of names, which append may make twice as long.
-	slot := size[sess.Session]() + size[conn]() + 4 + 4 + 2*2*4*size[sess.Name]() + 2*2*size[socket]()
+	// Of a slot: the session, its connection, two buffers without what is in them,
+	// two entries of work, and a place in each of the lists of names, which append
+	// may make twice as long.
+	slot := size[sess.Session]() + size[conn]() + 2*size[bytebufferpool.ByteBuffer]() + 4 + 4 +
+		2*2*4*size[sess.Name]() + 2*2*size[socket]()
 	fields := int64(2*c.MaxFields) * size[parser.Field]()
 	exchange := size[exchange]() + fields
-	loop := slots*slot + loopBuffer + 2*mostKept + exchange + 2*2*int64(c.MaxWork)*size[func()]()
+	output := max(mostKept, 2*int64(c.MaxOutputBytes)) // append doubles it, too
+	loop := slots*slot + loopBuffer + mostKept + output + exchange + 2*2*int64(c.MaxWork)*size[func()]() + loopMore
 	detached := int64(c.MaxDetached) * (exchange + size[Detached]() + size[date]() + detachedMore)
 	places := int64(c.MaxSessions) * (size[place]() + placeMore)
 	if c.MaxSessionsPerIP >= c.MaxSessions {
@@ -34,9 +39,10 @@ func (c Config) MemoryBound() (int64, error) {
 }
 
 const (
-	detachedMore = 512     // its context, and what it is given to format a Date
-	placeMore    = 128     // its entry in the map
-	fixed        = 1 << 20 // what does not grow: the server itself, the pools, the tables
+	detachedMore = 512      // its context, and what it is given to format a Date
+	placeMore    = 128      // its entry in the map
+	loopMore     = 16 << 10 // itself, its events, its pools
+	fixed        = 1 << 20  // what does not grow: the server itself, the pools, the tables
 )
 
 func size[T any]() int64 { return int64(reflect.TypeFor[T]().Size()) }

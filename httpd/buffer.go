@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/valyala/bytebufferpool"
@@ -21,14 +22,22 @@ type budget struct {
 	most int64
 }
 
-// take takes n octets off the budget, if it has them.
+// take takes n octets off the budget, if it has them. It never counts what it
+// does not give: another loop could find the budget spent for it.
 func (b *budget) take(n int) bool {
-	if b.used.Add(int64(n)) > b.most && n > 0 {
-		b.used.Add(int64(-n))
-		return false
+	for used := b.used.Load(); used+int64(n) <= b.most; used = b.used.Load() {
+		if b.used.CompareAndSwap(used, used+int64(n)) {
+			return true
+		}
 	}
-	return true
+	return false
 }
+
+// give gives them back.
+func (b *budget) give(n int) { b.used.Add(int64(-n)) }
+
+// has reports whether take would do.
+func (b *budget) has(n int) bool { return b.used.Load()+int64(n) <= b.most }
 
 // buffers hands out the session buffers of one loop and counts them: what is
 // out belongs to exactly one session, and ends with it at the latest.
@@ -41,16 +50,34 @@ type buffers struct {
 
 // keep returns a buffer that holds a copy of b, nil if the budget is spent.
 func (p *buffers) keep(b []byte) *bytebufferpool.ByteBuffer {
-	buf := p.of(len(b)).Get()
-	if cap(buf.B) < len(b) || cap(buf.B) > mostSmall && len(b) <= mostSmall {
-		buf.B = make([]byte, 0, max(len(b), leastGrown))
-	}
-	if !p.budget.take(cap(buf.B)) {
+	buf := p.get(len(b), max(len(b), leastGrown))
+	if buf == nil {
 		return nil
 	}
 	p.live++
 	buf.B = append(buf.B[:0], b...)
 	return buf
+}
+
+// get returns a buffer for least octets, and for best of them if there is none in
+// the pool; nil if the budget does not have them.
+func (p *buffers) get(least, best int) *bytebufferpool.ByteBuffer {
+	buf := p.of(least).Get()
+	if cap(buf.B) < least && p.budget.has(best) {
+		buf.B = slices.Grow([]byte(nil), best) // unlike make it tells to what the allocator rounds it up
+	}
+	if cap(buf.B) < least || !p.budget.take(cap(buf.B)) {
+		p.put(buf)
+		return nil
+	}
+	return buf
+}
+
+// put leaves buf to another session, or to the collector.
+func (p *buffers) put(buf *bytebufferpool.ByteBuffer) {
+	if n := cap(buf.B); n <= mostPooled {
+		p.of(n).Put(buf)
+	}
 }
 
 // of returns the pool for buffers of n octets.
@@ -67,34 +94,27 @@ func (p *buffers) release(buf **bytebufferpool.ByteBuffer) {
 		return
 	}
 	p.live--
-	n := cap((*buf).B)
-	p.budget.take(-n)
-	if n <= mostPooled {
-		p.of(n).Put(*buf)
-	}
+	p.budget.give(cap((*buf).B))
+	p.put(*buf)
 	*buf = nil
 }
 
 // grow gives buf capacity for n octets more, and reports false if the budget
-// does not have them.
+// does not have them: for a moment both the old array and the new one are there.
 func (p *buffers) grow(buf *bytebufferpool.ByteBuffer, n, limit int) bool {
 	need := len(buf.B) + n
 	if need <= cap(buf.B) {
 		return true
 	}
-	other := p.of(need).Get()
-	if cap(other.B) < need {
-		other.B = make([]byte, 0, max(need, min(limit, 2*cap(buf.B))))
+	other := p.get(need, max(need, min(limit, 2*cap(buf.B))))
+	if other == nil {
+		return false
 	}
-	enough := p.budget.take(cap(other.B) - cap(buf.B))
-	if enough {
-		other.B = append(other.B[:0], buf.B...)
-		buf.B, other.B = other.B, buf.B[:0]
-	}
-	if cap(other.B) <= mostPooled {
-		p.of(cap(other.B)).Put(other)
-	}
-	return enough
+	other.B = append(other.B[:0], buf.B...)
+	buf.B, other.B = other.B, buf.B
+	p.budget.give(cap(other.B))
+	p.put(other)
+	return true
 }
 
 // append appends b to buf, and reports false if the budget is spent.

@@ -23,6 +23,7 @@ type conn struct {
 	ready  bool // stands in line to be resumed: in has more than its share
 	last   bool // no further request is served; the session ends after out
 	unread bool // if last: the peer has more to say
+	cut    bool // if last: output is lost, and what is there of it could look complete
 	shared bool // the socket may have another descriptor
 }
 
@@ -63,10 +64,10 @@ func (c *conn) serve(ready interest) {
 	case c.state == stateLinger:
 		c.drain()
 	case c.state == stateHandler:
-		c.detached.stop() // the peer has hung up
+		c.detached.hangUp()
 	case c.state == stateOpen:
 		c.l.carrier.open(c)
-	case !c.ready: // or else its octets in hand come first
+	case !c.ready && !c.link.pending: // or else what it has already comes first, in its turn
 		c.receive()
 	}
 }
@@ -124,6 +125,14 @@ func (c *conn) resume() {
 	}
 }
 
+// stand puts the connection in line to be resumed, once, and notes what for.
+func (c *conn) stand(what *bool) {
+	if !c.ready && !c.link.pending {
+		c.l.ready = append(c.l.ready, c.s.Name())
+	}
+	*what = true
+}
+
 // trigger ends the session after the output that waits.
 func (c *conn) trigger() {
 	if c.last {
@@ -153,15 +162,14 @@ func (c *conn) advance(b []byte) (rest []byte) {
 	cfg := &c.l.srv.cfg
 	more := true
 	for served := 0; more && len(b) > 0 && !c.last && c.detached == nil; served++ {
-		if served == cfg.MaxTurnRequests {
-			c.ready = true
-			c.l.ready = append(c.l.ready, c.s.Name())
-			break
-		}
-		b, more = c.message(b)
 		if len(c.l.x.w.wire.out) >= cfg.MaxOutputBytes && !c.send() {
 			break
 		}
+		if served == cfg.MaxTurnRequests {
+			c.stand(&c.ready)
+			break
+		}
+		b, more = c.message(b)
 	}
 	return b
 }
@@ -178,13 +186,24 @@ func (c *conn) keep(rest []byte) {
 		c.l.pool.release(&c.in.buf)
 	case buf == nil:
 		if c.in.buf = c.l.pool.keep(rest); c.in.buf == nil {
-			c.l.x.overload(c, rest)
+			c.overload(rest)
 		}
 	case cap(rest) == cap(buf.B): // it begins where the buffer does
 		buf.B = rest
 	default:
 		buf.B = append(buf.B[:0], rest...)
 	}
+}
+
+// overload ends a session that has no room for rest, which it was to keep. Behind
+// a detached request, or output that waits, it has no answer, for that one's comes
+// first, and is the last.
+func (c *conn) overload(rest []byte) {
+	if c.detached == nil && c.out.buf == nil {
+		c.l.x.overload(c, rest)
+		return
+	}
+	c.last, c.unread, c.ended = true, true, ReasonRefused
 }
 
 // send sends the output of the turn and reports whether all of it is gone.
@@ -196,11 +215,12 @@ func (c *conn) send() bool {
 		out = out[n:]
 		if o == again {
 			if c.out.buf = c.l.pool.keep(out); c.out.buf == nil {
-				c.last, c.ended = true, ReasonNoRoom
+				c.last, c.ended, c.cut = true, ReasonNoRoom, true
 			}
 			break
 		}
 		if o != ok {
+			c.cut = true
 			c.lost(o)
 			break
 		}
@@ -232,6 +252,7 @@ func (c *conn) flush() {
 		c.watch()
 		return
 	case o != ok:
+		c.cut = true
 		c.lost(o)
 	case c.out.sent < len(c.out.buf.B):
 		c.enter(stateFlush)
@@ -247,7 +268,7 @@ func (c *conn) flush() {
 
 // lost notes that no more output gets through: nothing is left to do.
 func (c *conn) lost(o outcome) {
-	c.last, c.ended = true, ReasonBroken
+	c.last, c.ended, c.link.shut = true, ReasonBroken, true
 	if o == closed {
 		c.ended = ReasonPeer
 	}

@@ -39,6 +39,7 @@ type Detached struct {
 	err   error // of Complete
 	early error // of the handler that detached it
 
+	gone    bool // the peer has hung up: that is told once
 	severed bool // its session is to end, and waits for Complete
 }
 
@@ -145,7 +146,7 @@ func (d *Detached) conclude(c *conn) {
 			c.close(ReasonNoRoom)
 			return
 		}
-		c.settle()
+		c.state = stateFlush // and the time that the peer has for it goes on
 		return
 	}
 	l.x.w.wire.out = append(l.x.w.wire.out, x.w.wire.out...)
@@ -154,7 +155,16 @@ func (d *Detached) conclude(c *conn) {
 	} else {
 		c.send()
 	}
+	if next := c.detached; next != nil && d.gone {
+		next.hangUp()
+	}
 	c.settle()
+}
+
+// hangUp notes that the peer has ended its side, or all of the connection.
+func (d *Detached) hangUp() {
+	d.gone = true
+	d.stop()
 }
 
 // sever begins the end of a session whose request is detached: its socket is

@@ -161,17 +161,23 @@ func (k *epoll) Unwatch(fd int) {
 func (k *epoll) Accept(listenfd int) (fd int, o outcome, err error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listenfd), 0, 0,
 		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
-	switch errno {
-	case 0:
-		return int(n), ok, nil
-	case unix.EAGAIN, unix.EINTR:
-		return -1, again, nil
-	case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS:
-		return -1, scarce, errno
-	case unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EOPNOTSUPP, unix.EFAULT:
-		return -1, broken, errno
+	if errno != 0 {
+		return -1, notAccepted(errno), errno
 	}
-	return -1, closed, errno // the connection ended before it was taken
+	return int(n), ok, nil
+}
+
+// notAccepted sorts the errors of accept.
+func notAccepted(errno unix.Errno) outcome {
+	switch errno {
+	case unix.EAGAIN, unix.EINTR:
+		return again
+	case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS:
+		return scarce
+	case unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EOPNOTSUPP, unix.EFAULT:
+		return broken
+	}
+	return closed // the connection ended before it was taken
 }
 
 func (k *epoll) Adopt(fd int) error {

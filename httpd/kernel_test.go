@@ -82,6 +82,9 @@ type step struct {
 
 const listenFD = 3
 
+// errSystem is beside an outcome that is not ok.
+var errSystem = errors.New("the system says no")
+
 func newScript(t testing.TB) *script {
 	return &script{t: t, now: time.Hour, socks: map[int]*sock{}, next: 10}
 }
@@ -258,7 +261,7 @@ func (k *script) Recv(fd int, p []byte) (int, outcome, error) {
 		if first.o == again {
 			s.in = s.in[1:]
 		}
-		return 0, first.o, nil
+		return 0, first.o, errSystem
 	}
 	n := copy(p, first.data)
 	if first.data = first.data[n:]; first.data == "" {
@@ -280,7 +283,7 @@ func (k *script) Send(fd int, p []byte) (int, outcome, error) {
 	}
 	if s.sendFails != ok {
 		k.note("send %d: %d", fd, s.sendFails)
-		return 0, s.sendFails, nil
+		return 0, s.sendFails, errSystem
 	}
 	n := len(p)
 	if s.room != nil {

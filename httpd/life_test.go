@@ -10,16 +10,17 @@ import (
 // set is a request that sets contexts: see rig.set.
 func set(query string) string { return get("/set?" + query) }
 
-// TestContexts ends sessions in every way there is. The context is freed
-// once, and after the socket is closed.
-func TestContexts(t *testing.T) {
+// A fate is a way in which a session comes to its end.
+type fate struct {
+	name string
+	do   func(r *rig, s *sock) // with context A set
+	want string                // what was done with the descriptor and the contexts
+	why  CloseReason
+}
+
+func fates() []fate {
 	const closeThenFree = "close, free A"
-	for _, c := range []struct {
-		name string
-		do   func(r *rig, s *sock) // with context A set
-		want string                // what was done with the descriptor and the contexts
-		why  CloseReason
-	}{
+	return []fate{
 		{"the peer ends, idle", func(r *rig, s *sock) { s.fin() }, closeThenFree, ReasonPeer},
 		{"the peer ends in a head", func(r *rig, s *sock) { s.says("GET"); s.fin() }, closeThenFree, ReasonPeer},
 		{"the peer ends in content", func(r *rig, s *sock) { s.says(most); s.fin() }, closeThenFree, ReasonPeer},
@@ -165,15 +166,31 @@ func TestContexts(t *testing.T) {
 			r.pass(10 * time.Second)
 		}, closeThenFree, ReasonExpired},
 		{"Watch fails", func(r *rig, s *sock) { s.unwatched, s.refusing = true, true; s.says(get("/hi")) }, closeThenFree, ReasonBroken},
-	} {
+	}
+}
+
+// fateConfig is what the fates need of a server.
+func fateConfig() Config { return Config{IdleTimeout: time.Minute, MaxOutputBytes: 512} }
+
+// meets lets the fate come to a session with context A.
+func (f fate) meets(r *rig) *sock {
+	r.Helper()
+	s := r.connect()
+	r.ask(s, set("A"))
+	r.k.log = nil
+	f.do(r, s)
+	r.quiet()
+	r.ended(s)
+	return s
+}
+
+// TestContexts ends sessions in every way there is. The context is freed
+// once, and after the socket is closed.
+func TestContexts(t *testing.T) {
+	for _, c := range fates() {
 		t.Run(c.name, func(t *testing.T) {
-			r := telling(t, Config{IdleTimeout: time.Minute, MaxOutputBytes: 512})
-			s := r.connect()
-			r.ask(s, set("A"))
-			r.k.log = nil
-			c.do(r, s)
-			r.quiet()
-			r.ended(s)
+			r := telling(t, fateConfig())
+			s := c.meets(r)
 			if got := r.k.life(); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

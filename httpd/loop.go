@@ -73,6 +73,9 @@ func (l *loop) run() error {
 	for err == nil && !l.done() {
 		err = l.turn()
 	}
+	if err != nil {
+		l.srv.Close() // first: end may wait for a detached request, the other loops shall not
+	}
 	l.end()
 	if err != nil {
 		return fmt.Errorf("httpd: loop %d: %w", l.index, err)

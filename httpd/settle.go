@@ -7,6 +7,9 @@ func (c *conn) settle() {
 	case c.out.buf != nil:
 		c.enter(stateFlush)
 		return
+	case c.detached != nil && c.last && c.gone(): // its answer would follow what was cut off
+		c.close(c.ended)
+		return
 	case c.detached != nil:
 		c.enter(stateHandler)
 		return
@@ -22,8 +25,7 @@ func (c *conn) settle() {
 	}
 	c.enter(s)
 	if !c.ready && c.s != nil && c.l.carrier.pending(c) {
-		c.link.pending = true
-		c.l.ready = append(c.l.ready, c.s.Name())
+		c.stand(&c.link.pending)
 	}
 }
 
@@ -45,15 +47,14 @@ func (c *conn) reading() state {
 }
 
 // enter puts the connection into a state: watches for what that waits for and
-// sets its deadline. Entering the same state again counts as progress.
+// sets its deadline. Entering the same state again counts as progress, if enough octets have moved.
 func (c *conn) enter(s state) {
 	row, old := &states[s], &states[c.state]
 	begins := c.want == 0 // the first state of all
+	same := row.class == old.class && (s == c.state || !row.renew)
+	moves := row.renew && (!row.paced || c.progress >= c.l.srv.cfg.MinProgressBytes)
 	c.state = s
-	if !c.watch() {
-		return
-	}
-	if !begins && row.class == old.class && (!row.renew || row.paced && c.progress < c.l.srv.cfg.MinProgressBytes) {
+	if !c.watch() || !begins && same && !moves {
 		return
 	}
 	c.progress = 0
@@ -102,7 +103,7 @@ func (c *conn) expired() {
 
 // quiet reports whether nothing is in hand and nothing is owed.
 func (c *conn) quiet() bool {
-	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready) && !c.link.pending
+	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
 }
 
 // finish ends the session after its last response. If input is left unread in
@@ -111,30 +112,37 @@ func (c *conn) quiet() bool {
 // for a while.
 func (c *conn) finish() {
 	l := c.l
-	gone := c.ended == ReasonPeer || c.ended == ReasonBroken || c.ended == ReasonNoRoom || l.srv.cfg.LingerTimeout < 0
+	gone := c.gone() || l.srv.cfg.LingerTimeout < 0
 	more := c.unread
 	if !gone && !more { // as far as is known: look
 		_, o := l.carrier.recv(c, l.pool.common)
 		more, gone = o == ok, o != ok && o != again
 	}
-	if !gone {
-		l.carrier.closeSend(c, more)
-	}
 	if gone || !more {
+		c.link.shut = gone
 		c.close(c.ended)
 		return
 	}
+	l.carrier.closeSend(c)
 	c.in.skip = l.srv.cfg.MaxContentBytes
 	c.enter(stateLinger)
+}
+
+// gone reports, of a session that ends, whether that is because no output gets
+// through any more.
+func (c *conn) gone() bool {
+	return c.ended == ReasonPeer || c.ended == ReasonBroken || c.ended == ReasonNoRoom
 }
 
 // drain drops what the peer still sends.
 func (c *conn) drain() {
 	n, o := c.l.carrier.recv(c, c.l.pool.common)
 	c.in.skip -= n
-	if o != again && (o != ok || c.in.skip <= 0) {
-		c.close(c.ended)
+	if o == again || o == ok && c.in.skip > 0 {
+		c.watch()
+		return
 	}
+	c.close(c.ended)
 }
 
 // close ends the session. It is the only place where one ends, and nothing of
@@ -146,25 +154,30 @@ func (c *conn) close(r CloseReason) {
 		c.detached.sever(c, r)
 		return
 	}
-	l, s, fd, below, was := c.l, c.s, c.fd(), c.link.ctx, c.link.open
+	l, s, fd, was := c.l, c.s, c.fd(), c.link.open
 	// 1. The application is told, while all of the session is there.
 	if hook := l.srv.cfg.OnClose; hook != nil && was {
 		c.last = true
 		hook(&Session{c: c}, r)
 	}
-	// 2. No event may come for a socket that lives on under another descriptor.
+	// 2. So is the peer, through the transport, if it has all that was said to it.
+	// What is cut short must not look complete.
+	reset := c.out.buf != nil || c.cut || l.srv.cfg.LingerTimeout < 0
+	if l.carrier.t != nil && !reset && c.state != stateOpen && c.state != stateHandler {
+		l.carrier.closeSend(c)
+	}
+	// 3. No event may come for a socket that lives on under another descriptor.
 	if c.shared {
 		l.kernel.Unwatch(fd)
 	}
-	// 3. The buffers go back. What is cut short must not look complete.
-	reset := c.out.buf != nil || r == ReasonNoRoom || l.srv.cfg.LingerTimeout < 0
-	from := c.from
+	// 4. The buffers go back.
+	below, from := c.link.ctx, c.from
 	l.pool.release(&c.in.buf)
 	l.pool.release(&c.out.buf)
 	*c = conn{}
 	l.work.live[s.Name().Slot].Store(0)
 	l.closed[r]++
-	// 4. The socket goes first: the peer need not wait for a free function.
+	// 5. The socket goes first: the peer need not wait for a free function.
 	if reset {
 		l.kernel.Reset(fd)
 	}
@@ -172,10 +185,10 @@ func (c *conn) close(r CloseReason) {
 	if was {
 		l.srv.tell(Event{Kind: EventDisconnected, Session: ID{l.index, s.Name()}})
 	}
-	// 5. The contexts are freed, once.
+	// 6. The contexts are freed, once.
 	s.Release()
 	below.release()
-	// 6. The slot is free: from here on its name is nobody's.
+	// 7. The slot is free: from here on its name is nobody's.
 	l.table.End(s)
 	l.srv.hosts.leave(from)
 	l.uncount()

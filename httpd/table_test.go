@@ -32,6 +32,18 @@ const (
 	tableTrailer    = 48
 )
 
+func tableConfig() Config {
+	return Config{
+		MaxTargetBytes:  tableTarget,
+		MaxHeadBytes:    tableHead,
+		MaxFields:       tableFields,
+		MaxContentBytes: tableContent,
+
+		MaxExtensionBytes: tableExtensions,
+		MaxTrailerBytes:   tableTrailer,
+	}
+}
+
 func TestTable(t *testing.T) {
 	checkRows(t, validRows(), refusedRows(), rejectedRows(), limitRows(), expectRows())
 }
@@ -45,16 +57,10 @@ func checkRows(t *testing.T, tables ...[]row) {
 // check plays the row whole, cut in two everywhere, octet by octet and cut at
 // random, each of them with sends that take everything, or little, and then
 // octet by octet in turn with another session.
-func (row row) check(t *testing.T) {
-	r := newRig(t, Config{
-		MaxTargetBytes:  tableTarget,
-		MaxHeadBytes:    tableHead,
-		MaxFields:       tableFields,
-		MaxContentBytes: tableContent,
+func (row row) check(t *testing.T) { row.through(newRig(t, tableConfig())) }
 
-		MaxExtensionBytes: tableExtensions,
-		MaxTrailerBytes:   tableTrailer,
-	})
+// through is check on a rig of the caller's.
+func (row row) through(r *rig) {
 	rng := rand.New(rand.NewPCG(1, uint64(len(row.in))))
 	row.play(r, nil, row.in)
 	for at := 1; at < len(row.in); at++ {

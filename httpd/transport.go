@@ -23,14 +23,19 @@ type Transport interface {
 	// session.
 	Recv(s *Session, p []byte) (n int, err error)
 	// Send takes octets of p, as many as it likes. It must not keep p. Its
-	// errors are Recv's.
+	// errors are Recv's. After ErrWantRead or ErrWantWrite it is called again
+	// with octets that begin as p did, so that what it has made of them already
+	// still holds.
 	Send(s *Session, p []byte) (n int, err error)
 	// Pending is how many octets Recv would return though the socket has none,
-	// because the transport has read them already.
+	// because the transport has read them already. If it says too much, that
+	// costs one Recv in vain.
 	Pending(s *Session) int
 	// CloseSend tells the peer that nothing more comes, and shuts the sending
-	// side of the socket down. It is called at most once, when the output is
-	// gone; what the socket does not take then is lost.
+	// side of the socket down. It is called once, when the output is gone,
+	// whatever ends the session, unless Open has not returned nil, the peer is
+	// gone, or the session ends with a reset. What the socket does not take then
+	// is lost.
 	CloseSend(s *Session)
 }
 
@@ -100,6 +105,7 @@ type link struct {
 	send    interest // what the last send waits for
 	pending bool     // stands in line to be received: the transport has octets
 	open    bool     // OnOpen has taken the session
+	shut    bool     // nothing more can be said: our side is shut down, or the peer gone
 }
 
 // held is a context and its free function.
@@ -189,13 +195,14 @@ func (k *carrier) pending(c *conn) bool {
 	return k.t != nil && k.t.Pending(k.session(c)) > 0
 }
 
-// closeSend ends our side. lingers says that the peer's side goes on; without
-// a Transport close(2) says the same if it does not.
-func (k *carrier) closeSend(c *conn, lingers bool) {
+// closeSend ends our side, once, if somebody is there who can be told.
+func (k *carrier) closeSend(c *conn) {
 	switch {
+	case c.link.shut:
 	case k.t != nil:
 		k.t.CloseSend(k.session(c))
-	case lingers:
+	default:
 		c.l.kernel.Shutdown(c.fd())
 	}
+	c.link.shut = true
 }

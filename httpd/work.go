@@ -36,6 +36,7 @@ type work struct {
 	mu     sync.Mutex
 	todo   batch
 	spare  batch   // an empty one, for its memory
+	later  int     // functions in now that this turn does not come to: they wait, too
 	place  []int32 // by slot: 1 + where in todo.triggers its session is; 0: it is not
 	closed bool
 }
@@ -120,7 +121,7 @@ func (w *work) complete(name sess.Name) {
 
 func (w *work) queue(fn func()) error {
 	return w.put(func(todo *batch) error {
-		if len(todo.funcs) >= w.max {
+		if w.later+len(todo.funcs) >= w.max {
 			return ErrQueueFull
 		}
 		todo.funcs = append(todo.funcs, fn)
@@ -151,6 +152,19 @@ func (w *work) take() {
 	}
 }
 
+// share returns how far in now.funcs this turn goes: all the way, if the server
+// ends.
+func (w *work) share(ends bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	to := len(w.now.funcs)
+	if !ends {
+		to = min(to, w.next+turnWork)
+	}
+	w.later = len(w.now.funcs) - to
+	return to
+}
+
 // done gives back the memory of now, and sees whether there is more to do.
 func (w *work) done() {
 	b := w.now
@@ -174,7 +188,8 @@ func (w *work) close() {
 	w.closed = true
 }
 
-// turnWork is how many functions run before the sessions have their turn.
+// turnWork is how many functions run before the sessions have their turn, unless
+// the server ends: that shall not wait for them.
 const turnWork = 64
 
 // runWork does what other goroutines have asked for. What the functions ask
@@ -188,10 +203,7 @@ func (l *loop) runWork() {
 		w.take()
 		l.beginWork()
 	}
-	for range turnWork {
-		if w.next == len(w.now.funcs) {
-			break
-		}
+	for to := w.share(l.srv.stopped.Load()); w.next < to; {
 		w.next++
 		w.now.funcs[w.next-1]()
 	}

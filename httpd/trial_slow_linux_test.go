@@ -1,0 +1,160 @@
+package httpd_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	slowReaders = 40 // of each kind
+	stallTime   = time.Second
+	slowBytes   = 1 << 20               // of an answer
+	slowPiece   = 8 << 10               // read at a time
+	slowPause   = 25 * time.Millisecond // in between: an answer takes three times stallTime
+	endLate     = time.Second           // a server may be so late with an end
+)
+
+// slowKinds are readers that take a large answer slowly, or not at all.
+var slowKinds = []struct {
+	name string
+	run  func(a *arena, c *caller) error
+}{
+	{"steady", func(a *arena, c *caller) error {
+		return c.slowly(bigAt(0, slowBytes, ""), false)
+	}},
+	// What it says behind its last request must not cost it the answer.
+	{"leaving", func(a *arena, c *caller) error {
+		return c.slowly(bigAt(0, slowBytes, "Connection: close\r\n")+strings.Repeat("behind the last request\r\n", 1000), true)
+	}},
+	{"half-closed", func(a *arena, c *caller) error {
+		return c.slowly(bigAt(0, slowBytes, ""), true)
+	}},
+	{"stalled", func(a *arena, c *caller) error {
+		return c.stalls(bigAt(0, slowBytes, ""), stallTime)
+	}},
+}
+
+// bigAt asks for a part of big.
+func bigAt(at, n int, fields string) string {
+	return fmt.Sprintf("GET /big?at=%d&n=%d HTTP/1.1\r\nHost: h\r\n%s\r\n", at, n, fields)
+}
+
+// readers: what steady ones get is whole, whatever time they take; stalled ones
+// are ended.
+func readers(a *arena) {
+	rounds, peak, wrong := 2, 0, faults{}
+	counts := make([]atomic.Int64, len(slowKinds))
+	c := a.compare(rounds, func() {
+		var group sync.WaitGroup
+		for i := range slowReaders * len(slowKinds) {
+			kind := slowKinds[i%len(slowKinds)]
+			group.Go(func() {
+				if err := a.slow(kind.run); err != nil {
+					wrong.add(kind.name, err)
+					return
+				}
+				counts[i%len(slowKinds)].Add(1)
+			})
+		}
+		group.Wait()
+		peak = a.status("VmHWM")
+	})
+	wrong.tell(a)
+	var text strings.Builder
+	for i, kind := range slowKinds {
+		fmt.Fprintf(&text, " %d %s", counts[i].Load(), kind.name)
+	}
+	a.Logf("readers: %s; of %d KiB:%s; at most %d MiB of RSS", c.text, slowBytes>>10, &text, peak)
+	c.atMost(a, mostBusy)
+}
+
+func (a *arena) slow(run func(a *arena, c *caller) error) error {
+	c, err := a.call(narrow)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return run(a, c)
+}
+
+// slowly reads the answer in small pieces. With last there is no other, and the
+// client says so.
+func (c *caller) slowly(request string, last bool) error {
+	if _, err := io.WriteString(c, request); err != nil {
+		return err
+	}
+	if last && !strings.Contains(request, "close") {
+		if err := c.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	c.r.Reset(&sips{from: c.TCPConn, n: slowPiece, pause: slowPause})
+	if err := c.want("GET", 200, big[:slowBytes]); err != nil {
+		return err
+	}
+	if last {
+		return c.end()
+	}
+	c.r.Reset(c.TCPConn)
+	return c.ask("/count", "1")
+}
+
+// sips reads a little at a time.
+type sips struct {
+	from  io.Reader
+	n     int
+	pause time.Duration
+}
+
+func (s *sips) Read(p []byte) (int, error) {
+	time.Sleep(s.pause) // sleep: it is slow
+	return s.from.Read(p[:min(s.n, len(p))])
+}
+
+// stalls does not read its answers, and must be ended for it: with a reset, for
+// they are cut short.
+func (c *caller) stalls(requests string, bound time.Duration) error {
+	if _, err := io.WriteString(c, requests); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := c.wasReset(bound + endLate); err != nil {
+		return err
+	}
+	if took := time.Since(began); took < bound*9/10 {
+		return fmt.Errorf("ended after %v, it has %v", took, bound)
+	}
+	_, err := io.Copy(io.Discard, c.r)
+	if !errors.Is(err, unix.ECONNRESET) {
+		return fmt.Errorf("what it has not read ends with %v, want a reset", err)
+	}
+	return nil
+}
+
+// wasReset waits until the connection is reset, without reading.
+func (c *caller) wasReset(bound time.Duration) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	limit := time.Now().Add(bound)
+	for time.Now().Before(limit) {
+		ends := []unix.PollFd{{}} // errors and hang-ups are told unasked
+		err := raw.Control(func(fd uintptr) {
+			ends[0].Fd = int32(fd)
+			unix.Poll(ends, 0)
+		})
+		if err != nil || ends[0].Revents&unix.POLLERR != 0 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond) // sleep: the runtime's poller would only tell a reader
+	}
+	return fmt.Errorf("not reset within %v", bound)
+}
