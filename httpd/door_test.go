@@ -153,7 +153,7 @@ func TestAcceptBatch(t *testing.T) {
 	if got := s.took(); got != good("hi") {
 		t.Errorf("got %q in the first turn", got)
 	}
-	if n := r.l.table.Len(); n != 1+acceptBatch {
+	if n := r.l.table.Len(); n != 1+64 {
 		t.Errorf("%d sessions after one turn, want %d", n, 1+acceptBatch)
 	}
 	r.quiet()
