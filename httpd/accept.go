@@ -60,7 +60,7 @@ func (d *door) starve(err error, srv *Server) {
 	switch {
 	case log == nil:
 	case err != nil:
-		log.Warn("moor: connections wait: the system has no room for them", "error", err, "sessions", srv.sessions.Load())
+		log.Warn("moor: connections wait: the system has no room for them", "error", err, "sessions", srv.sessions.Load()-1) // less the place that was for it
 	default:
 		log.Info("moor: connections are accepted again", "refused", d.refused)
 	}

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/valyala/bytebufferpool"
 
@@ -22,14 +23,14 @@ func (c Config) MemoryBound() (int64, error) {
 	}
 	slots := int64((c.MaxSessions + connBlock - 1) / connBlock * connBlock)
 	// Of a slot: the session, its connection, two buffers without what is in them,
-	// two entries of work, and a place in each of the lists of names, which append
-	// may make twice as long.
+	// two entries of work, and its places in lists, which append makes a quarter
+	// longer than they have to be: of names two in the line of those in hand, and
+	// two each of those to end and those completed, and two of sockets.
 	slot := size[sess.Session]() + size[conn]() + 2*size[bytebufferpool.ByteBuffer]() + 4 + 4 +
-		2*2*4*size[sess.Name]() + 2*2*size[socket]()
-	fields := int64(2*c.MaxFields) * size[parser.Field]()
-	exchange := size[exchange]() + fields
-	output := max(mostKept, 2*int64(c.MaxOutputBytes)) // append doubles it, too
-	loop := slots*slot + loopBuffer + mostKept + output + exchange + 2*2*int64(c.MaxWork)*size[func()]() + loopMore
+		8*size[sess.Name]() + 3*size[socket]()
+	exchange := rounded(size[exchange]()) + 2*rounded(int64(c.MaxFields)*size[parser.Field]())
+	output := max(mostKept, 2*int64(c.MaxOutputBytes)) // longer by a response, and by what append adds
+	loop := slots*slot + loopBuffer + mostKept + output + exchange + 3*int64(c.MaxWork)*size[func()]() + loopMore
 	detached := int64(c.MaxDetached) * (exchange + size[Detached]() + size[date]() + detachedMore)
 	places := int64(c.MaxSessions) * (size[place]() + placeMore)
 	if c.MaxSessionsPerIP >= c.MaxSessions {
@@ -40,9 +41,12 @@ func (c Config) MemoryBound() (int64, error) {
 
 const (
 	detachedMore = 512      // its context, and what it is given to format a Date
-	placeMore    = 128      // its entry in the map
+	placeMore    = 112      // its entry in the map
 	loopMore     = 16 << 10 // itself, its events, its pools
 	fixed        = 1 << 20  // what does not grow: the server itself, the pools, the tables
 )
 
 func size[T any]() int64 { return int64(reflect.TypeFor[T]().Size()) }
+
+// rounded is what the allocator makes of n octets.
+func rounded(n int64) int64 { return int64(cap(slices.Grow([]byte(nil), int(n)))) }

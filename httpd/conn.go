@@ -64,7 +64,9 @@ func (c *conn) serve(ready interest) {
 	case c.state == stateLinger:
 		c.drain()
 	case c.state == stateHandler:
-		c.detached.hangUp()
+		if ready&wantHangup != 0 { // or else it is what was there before the request was detached
+			c.detached.hangUp()
+		}
 	case c.state == stateOpen:
 		c.l.carrier.open(c)
 	case !c.ready && !c.link.pending: // or else what it has already comes first, in its turn
@@ -125,12 +127,12 @@ func (c *conn) resume() {
 	}
 }
 
-// stand puts the connection in line to be resumed, once, and notes what for.
-func (c *conn) stand(what *bool) {
+// queue puts c in line to be resumed, once, and notes why.
+func queue(c *conn, why *bool) {
 	if !c.ready && !c.link.pending {
 		c.l.ready = append(c.l.ready, c.s.Name())
 	}
-	*what = true
+	*why = true
 }
 
 // trigger ends the session after the output that waits.
@@ -166,7 +168,7 @@ func (c *conn) advance(b []byte) (rest []byte) {
 			break
 		}
 		if served == cfg.MaxTurnRequests {
-			c.stand(&c.ready)
+			queue(c, &c.ready)
 			break
 		}
 		b, more = c.message(b)

@@ -124,7 +124,7 @@ func (d *Detached) conclude(c *conn) {
 	c.detached = nil
 	l.work.detached--
 	l.srv.detached.Add(-1)
-	l.srv.budget.take(-d.size)
+	l.srv.budget.give(d.size)
 	l.work.live[d.name.Slot].Store(d.name.Gen)
 	if d.severed {
 		c.s.Commit()

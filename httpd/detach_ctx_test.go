@@ -137,6 +137,13 @@ func TestDetachEnds(t *testing.T) {
 			k.push(s, pushed)
 			k.pass(sendTime)
 		}, why: ReasonExpired},
+		"Close with output waiting": {do: func(k *keeper, s *sock) {
+			s.refusing = true
+			k.push(s, pushed)
+			k.srv.Close()
+			k.quiet()
+			k.pass(2 * sendTime)
+		}, why: ReasonStop},
 		"a push that is lost": {do: func(k *keeper, s *sock) {
 			s.sendFails = broken
 			k.push(s, pushed)
@@ -265,6 +272,33 @@ func TestDetachCtxFromBothSides(t *testing.T) {
 	if made.Load() != gone.Load() || twice.Load() != 0 || made.Load() == 0 {
 		t.Errorf("%d contexts were made, %d freed, %d of them twice", made.Load(), gone.Load(), twice.Load())
 	}
+}
+
+// TestDetachFreeAsks: a free function may ask the session that it is called for,
+// and finds the next context there.
+func TestDetachFreeAsks(t *testing.T) {
+	k := newKeeper(t, Config{})
+	s := k.connect()
+	d := k.later(s)
+	own, seen := d.Request().Session(), make(chan any, 2)
+	own.SetCtx("A", nil)
+	own.SetCtx("B", func(any) { seen <- own.Ctx() })
+	done := make(chan bool)
+	go func() {
+		own.SetCtx("C", func(any) { ctx, _ := own.TakeCtx(); seen <- ctx })
+		own.SetCtx("D", nil)
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a free function that asks for the context waits for ever")
+	}
+	if b, c := <-seen, <-seen; b != "C" || c != "D" || own.Ctx() != nil {
+		t.Errorf("the functions saw %v and %v; the context is %v", b, c, own.Ctx())
+	}
+	k.done(s, d, "x")
+	k.finish()
 }
 
 // TestDetachNoRoom: what becomes of a session with a detached request when

@@ -670,8 +670,8 @@ func TestDetachKernelFails(t *testing.T) {
 	first, second := k.later(a), k.later(b, get("/later")+get("/hi"))
 	k.k.log, k.k.waits = nil, failure
 	k.srv.run()
-	<-first.Context().Done()
-	<-second.Context().Done()
+	cancelled(t, first)
+	cancelled(t, second)
 	var worked sync.WaitGroup
 	worked.Add(1)
 	if err := k.srv.QueueWork(worked.Done); err != nil {
@@ -698,6 +698,17 @@ func TestDetachKernelFails(t *testing.T) {
 	}
 	k.gone()
 	k.empty()
+}
+
+// cancelled waits for the end of the request's context.
+func cancelled(t *testing.T, d *Detached) {
+	t.Helper()
+	select {
+	case <-d.Context().Done():
+	case <-time.After(10 * time.Second):
+		d.Complete(nil)
+		t.Fatal("the context is not cancelled")
+	}
 }
 
 // TestDetachKernelFailsElsewhere: the other loops do not wait for that.
@@ -730,7 +741,7 @@ func TestDetachKernelFailsElsewhere(t *testing.T) {
 	k2.waits = errors.New("epoll is gone")
 	ended := make(chan error, 1)
 	go func() { ended <- srv.loops[1].run() }()
-	<-keeper.held[0].Context().Done() // that loop waits for Complete
+	cancelled(t, keeper.held[0]) // that loop waits for Complete
 	keeper.quiet()
 	if !keeper.l.done() || !first.closed {
 		t.Errorf("the other loop goes on: done %v, closed %v", keeper.l.done(), first.closed)

@@ -61,6 +61,9 @@ func (c *conn) tell(kind EventKind, number int) {
 }
 
 func report(c *conn, kind EventKind, number int) {
+	if !c.link.open {
+		return // OnOpen has refused it: nobody was told of it
+	}
 	e := Event{Kind: kind, Session: ID{c.l.index, c.s.Name()}}
 	if kind == EventError {
 		e.Code = ErrCode(number)

@@ -52,11 +52,20 @@ func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
 }
 
 // recall parses the message that b begins with once more, for an answer that
-// comes when the exchange has seen others since. It is empty if its head is
-// incomplete, or was refused.
+// comes when the exchange has seen others since, and says how to answer it. The
+// request is empty if its head is incomplete, or was refused.
 func (x *exchange) recall(b []byte) {
-	if _, err := x.parse(b, &parser.Guard{}); err != nil && x.r.message == nil {
-		x.r.head.Forget()
+	r, o := &x.r, &x.w.wire
+	_, err := x.parse(b, &parser.Guard{})
+	o.old, o.bare = true, isHead(b) // if nobody knows: no chunks (RFC 9112 6.1)
+	if r.message != nil {
+		persistent := parser.Persistent(&r.head, r.message)
+		o.old = r.head.Minor == 0
+		o.close, o.persist = o.close || !persistent, persistent && o.old
+	}
+	if err != nil {
+		r.message, r.content, r.target = nil, 0, parser.Target{}
+		r.head.Forget()
 	}
 }
 
@@ -68,7 +77,10 @@ const allowOnly ErrCode = 204
 // begin of b: before its content is looked at.
 func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	in, r := &c.in, &x.r
-	c.tell(EventHeaders, 0)
+	known := in.need > 0 // it had to wait for its content
+	if in.need = 0; !known {
+		c.tell(EventHeaders, 0)
+	}
 	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
 		x.breakOff(c, ErrContentTooLarge, b)
 		return b, false
@@ -88,7 +100,9 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 		return c.decode(b, true)
 	}
 	total := n + int(r.body.Length)
-	c.tellData(min(total, len(b)) - n)
+	if !known {
+		c.tellData(min(total, len(b)) - n)
+	}
 	switch {
 	case code != 0:
 		in.skip = max(0, total-len(b))
@@ -109,6 +123,7 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 // pass drops a request that was answered before its head was complete.
 func (x *exchange) pass(c *conn, b []byte, n int) (rest []byte, more bool) {
 	in, r := &c.in, &x.r
+	c.state = stateIdle // what begins now has all its time
 	switch {
 	case !parser.Persistent(&r.head, r.message):
 		c.last, c.unread, c.ended = true, true, ReasonServed
@@ -244,7 +259,7 @@ func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 // refuse answers what broke the protocol and ends the session: where the next
 // request begins is not known any more. b begins with what is here of it.
 func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
-	x.prepare(c, code, b)
+	x.prepare(c, b)
 	x.w.wire.close = true
 	x.fail(c, code)
 	c.s.Commit()
@@ -252,21 +267,16 @@ func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	c.last, c.unread, c.ended = true, true, ReasonRefused
 }
 
-// prepare is begin for a request that is not all here, or not well-formed. What
-// can be known of it is looked up for an error handler only.
-func (x *exchange) prepare(c *conn, code ErrCode, b []byte) {
+// prepare is begin for a request that is not all here, or not well-formed. There
+// is always something that an error handler can ask: one may be added meanwhile.
+func (x *exchange) prepare(c *conn, b []byte) {
 	o := &x.w.wire
 	x.w.reset()
 	o.begun, o.headEnd = len(o.out), 0
-	o.close, o.old, o.persist, o.bare = false, false, false, isHead(b)
+	o.close, o.persist = c.l.ends != running, false
 	x.r.session = Session{c, x}
 	c.s.Begin()
-	if c.l.srv.errHandler(code) == nil {
-		return
-	}
-	if x.recall(b); x.r.message != nil {
-		o.old, o.close = x.r.head.Minor == 0, !parser.Persistent(&x.r.head, x.r.message)
-	}
+	x.recall(b)
 }
 
 // breakOff is refuse for a request that may have been answered before it goes

@@ -52,11 +52,7 @@ func TestHangUpIsQuiet(t *testing.T) {
 				t.Error("the peer's end is noticed before it comes")
 			}
 			c.hangUp(client)
-			select {
-			case <-d.Context().Done():
-			case <-time.After(10 * time.Second):
-				t.Fatal("the peer's end is not noticed")
-			}
+			cancelled(t, d)
 			quiet := make(chan bool) // the turn that noticed it is over
 			srv.QueueWork(func() { close(quiet) })
 			<-quiet

@@ -104,7 +104,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	if err == parser.ErrPartial {
 		return b, false
 	}
-	in.empty, in.need = 0, 0
+	in.empty = 0
 	if err != nil {
 		x.breakOff(c, codeOf(err), b)
 		return b, false

@@ -1,6 +1,9 @@
 package httpd
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // An ErrHandler answers in place of the engine a request that ends with this
 // code. Its error decides the fate of the session, as a Handler's does: nil
@@ -57,16 +60,19 @@ func (srv *Server) errHandler(code ErrCode) ErrHandler {
 // Server.OnError was given, or with the engine's sentence. A handler returns
 // what it returns: nil if the session may go on, which after 500 it may not. In
 // an error handler it does not call another. (ESP-IDF: httpd_req_handle_err.)
-func (r *Request) HandleErr(w *Response, code ErrCode) error {
+func (r *Request) HandleErr(w *Response, code ErrCode) (err error) {
 	x := r.session.x
-	var err error
-	if h := r.session.c.l.srv.errHandler(code); h != nil && !x.failing {
+	h := r.session.c.l.srv.errHandler(code)
+	alone := h == nil || x.failing
+	if !alone {
 		x.failing = true
 		err = h(w, r, code)
 		x.failing = false
 	}
-	if err == nil && w.progress == unanswered {
-		err = w.SendErr(code, "")
+	if alone || w.progress == unanswered {
+		if sent := w.SendErr(code, ""); err == nil {
+			err = sent
+		}
 	}
 	if err == nil && code == ErrInternal {
 		err = code
@@ -101,6 +107,7 @@ func (x *exchange) clear(c *conn, code ErrCode) {
 	x.w.reset()
 	if code == ErrMethodNotAllowed {
 		x.w.set.head = c.l.srv.routes.appendAllow(x.w.set.head, pathOf(&x.r))
+		x.w.set.count++
 	}
 }
 
@@ -115,14 +122,14 @@ func (x *exchange) late(c *conn) {
 		c.keep(nil)
 		return
 	}
-	x.prepare(c, code, c.in.buf.B)
+	x.prepare(c, c.in.buf.B)
 	x.failing = true
 	err := h(&x.w, &x.r, code)
 	x.failing = false
-	c.state = stateIdle // what begins now has all its time
 	sent := x.w.finish(err)
 	switch {
 	case !sent && err == nil && x.w.err == nil: // it waits
+		c.state = stateIdle // what begins now has all its time
 		c.s.Commit()
 		return
 	case !sent:
@@ -130,12 +137,19 @@ func (x *exchange) late(c *conn) {
 		x.w.SendErr(code, "")
 		err = code
 	}
-	c.s.Commit()
-	c.last = err != nil || !x.w.progress.whole() || x.w.wire.close
-	if c.last {
+	if err != nil || !x.w.progress.whole() || maybeHead(c.in.buf.B) {
 		x.w.wire.announceClose()
+	}
+	x.end(c)
+	if c.last {
 		c.unread, c.ended = true, ReasonExpired
 	}
 	c.keep(c.in.dropRest())
-	x.tell(c)
+}
+
+// maybeHead reports whether b is too short to tell what its method is, and may
+// come to be a HEAD: its answer would have no content, and the one that it has
+// been given would be read as two.
+func maybeHead(b []byte) bool {
+	return len(b) < len(headMethod) && (bytes.HasPrefix(headMethod, b) || b[0] == '\r')
 }

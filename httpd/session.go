@@ -50,7 +50,8 @@ func (s *Session) Ctx() any {
 // place, after the handler that replaced it has returned. nil is no context.
 // Outside of a handler the old one is freed at once.
 // free runs on the session's loop and must not block; a context that it sets
-// itself is not taken.
+// itself is not taken. With one exception: what a detached request, or a function
+// meanwhile, has set and replaces again is freed where that happens.
 // (ESP-IDF: httpd_sess_set_ctx, req->sess_ctx with req->free_ctx.)
 func (s *Session) SetCtx(ctx any, free func(any)) {
 	d := s.c.detached

@@ -25,7 +25,7 @@ func (c *conn) settle() {
 	}
 	c.enter(s)
 	if !c.ready && c.s != nil && c.l.carrier.pending(c) {
-		c.stand(&c.link.pending)
+		queue(c, &c.link.pending)
 	}
 }
 

@@ -143,6 +143,8 @@ func (s *storm) own(d *httpd.Detached) {
 			s.open(session)
 		case 4:
 			session.SetCtx(session.TakeCtx())
+		case 5:
+			session.Touch()
 		case 6:
 			session.Send([]byte(stormPush))
 		}

@@ -9,7 +9,7 @@ import (
 // serves all sessions of a server; what it knows of one of them is that
 // session's TransportCtx. Its methods run on the session's loop and must not
 // wait; the *Session is valid until they return. [PlainSocket] is the way to the
-// socket itself.
+// socket itself, and the only one: Session.Send leads to Send.
 // (ESP-IDF: httpd_sess_set_recv_override, _send_override, _pending_override.)
 type Transport interface {
 	// Open prepares a new session: the place for a handshake. It is called

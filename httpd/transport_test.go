@@ -135,6 +135,7 @@ func TestTransport(t *testing.T) {
 	}))
 	t.Run("xor", through(func(t *testing.T) *rig { return newMasked(t, tableConfig(), 7) }))
 	t.Run("pending", testPending)
+	t.Run("no octets", testNoOctets)
 	t.Run("lying", testLying)
 	t.Run("handshake", testHandshake)
 	t.Run("no handshake", testNoHandshake)
@@ -311,8 +312,8 @@ func testPending(t *testing.T) {
 			if got := r.ask(s); got != good("hi")+good("hi") {
 				r.Errorf("got %q", got)
 			}
-			if !s.shut {
-				r.Error("the session goes on")
+			if n := s.given(); !s.shut || n != 3*len(hi) { // one more to see whether there is more
+				r.Errorf("the session goes on, and took %d octets", n)
 			}
 		}},
 		"QueueWorkFor": {piece: len(hi), do: func(r *rig, s *sock) {
@@ -426,6 +427,29 @@ func (p *puppet) Pending(*Session) int { return p.pending }
 func (p *puppet) CloseSend(s *Session) {
 	p.k.note("closesend %d", s.FD())
 	p.PlainSocket.CloseSend(s)
+}
+
+// testNoOctets: to move nothing is no call of the system.
+func testNoOctets(t *testing.T) {
+	r, p := newPuppet(t, Config{})
+	p.open = func(s *Session) error {
+		for _, b := range [][]byte{nil, {}} {
+			if n, err := p.Recv(s, b); n != 0 || err != nil {
+				t.Errorf("Recv: %d, %v", n, err)
+			}
+			if n, err := p.Send(s, b); n != 0 || err != nil {
+				t.Errorf("Send: %d, %v", n, err)
+			}
+		}
+		return nil
+	}
+	if s := r.dial(); r.ask(s, get("/hi")) != good("hi") {
+		t.Error("no answer")
+	}
+	if got := r.k.logOf("recv", "send"); got != "recv 10, send 10" {
+		t.Errorf("got %q", got)
+	}
+	r.finish()
 }
 
 // A liar says that it has octets, whatever it has. It has none where the socket
@@ -545,6 +569,9 @@ func (g *greeting) step(s *Session, c *greeted) error {
 
 func (g *greeting) Recv(s *Session, p []byte) (int, error) {
 	c := s.TransportCtx().(*greeted)
+	if c.at < 3 {
+		g.k.t.Error("Recv before Open has returned nil")
+	}
 	if c.in == "" {
 		return g.PlainSocket.Recv(s, p)
 	}
@@ -629,7 +656,10 @@ func testNoHandshake(t *testing.T) {
 		why  CloseReason
 	}{
 		{"HandshakeTimeout", func(r *rig, s *sock) {
-			r.pass(handshakeTime - 1)
+			r.pass(handshakeTime / 2)
+			s.again() // it is asked to go on, which does not renew its time
+			r.quiet()
+			r.pass(handshakeTime/2 - 1)
 			if r.conn(s).state != stateOpen {
 				r.Error("it ended before its time")
 			}
@@ -693,6 +723,9 @@ func testHandshake(t *testing.T) {
 				if got := r.ask(s); got != strings.ToLower(letter) || s.want != wantRead {
 					r.Errorf("at %s: got %q, watched for %d", letter, got, s.want)
 				}
+			}
+			if n := strings.Count(r.k.logOf("recv"), "nothing"); n != 3 { // for A, B and C, and none when it is open
+				r.Errorf("%d calls of Recv in vain, want 3", n)
 			}
 			if n := strings.Count(r.k.logOf("handshake"), "handshake"); n != 7 {
 				r.Errorf("%d calls of Open, want 7", n)
@@ -865,14 +898,17 @@ func testWants(t *testing.T) {
 			if r.conn(s).state != c.state || s.want != wantWrite {
 				t.Fatalf("state %v is watched for %d", r.conn(s).state, s.want)
 			}
-			p.recv = []saying{{0, ErrWantWrite}, {0, ErrWantRead}}
+			p.recv = []saying{{0, ErrWantWrite}, {0, ErrWantRead}, {0, ErrWantWrite}}
 			r.pass(time.Millisecond) // no event, no call
-			if len(p.recv) != 2 {
+			if len(p.recv) != 3 {
 				t.Fatalf("Recv was called without an event")
 			}
-			s.refusing = false
+			s.refusing, r.k.log = false, nil
 			if got := r.ask(s); got != c.want || s.want != wantRead {
 				t.Errorf("got %q, watched for %d", got, s.want)
+			}
+			if got := r.k.logOf("recv"); got != "recv 10" {
+				t.Errorf("got %q, want one recv", got)
 			}
 			r.is(s, c.then)
 			if s.refusing = true; c.then != stateLinger { // it asked to write, and is refused by the kernel
@@ -916,6 +952,22 @@ func testWants(t *testing.T) {
 			r.finish()
 		})
 	}
+	t.Run("flush, whatever the last Recv waits for", func(t *testing.T) {
+		r, p := newPuppet(t, timed(-1))
+		s := r.connect()
+		s.again()
+		r.quiet() // that was one
+		s.refusing, p.send = true, []saying{{0, ErrWantWrite}}
+		r.push(s, pushed)
+		s.refusing, p.send = false, []saying{{5, nil}}
+		if r.turn(); r.conn(s).state != stateFlush || s.want != wantWrite {
+			t.Errorf("state %v is watched for %d", r.conn(s).state, s.want)
+		}
+		if got := r.ask(s); got != pushed[5:] {
+			t.Errorf("got %q", got)
+		}
+		r.finish()
+	})
 }
 
 var errTransport = errors.New("the transport is broken")

@@ -35,6 +35,10 @@ var trials = []trial{
 	{"readers", httpd.Config{SendTimeout: stallTime}, readers},
 	{"floods", httpd.Config{}, floods},
 	{"descriptors", httpd.Config{MaxSessions: 2 * starvedTries}, starve},
+	{"soak", httpd.Config{
+		Loops: 2, MaxSessions: soakClients * 4 / 5, // some wait for others to end
+		HeadTimeout: soakTime, ContentTimeout: soakTime, SendTimeout: soakTime, IdleTimeout: soakTime,
+	}, soak},
 }
 
 func TestTrial(t *testing.T) {

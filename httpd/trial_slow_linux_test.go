@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	slowReaders = 40 // of each kind
-	stallTime   = time.Second
-	slowBytes   = 1 << 20               // of an answer
-	slowPiece   = 8 << 10               // read at a time
-	slowPause   = 25 * time.Millisecond // in between: an answer takes three times stallTime
+	slowReaders = 25 // of each kind
+	stallTime   = 2 * time.Second
+	slowBytes   = 2 << 20               // of an answer
+	slowPiece   = 16 << 10              // read at a time
+	slowPause   = 25 * time.Millisecond // in between: an answer takes longer than stallTime
 	endLate     = time.Second           // a server may be so late with an end
 )
 
@@ -87,7 +87,7 @@ func (a *arena) slow(run func(a *arena, c *caller) error) error {
 // slowly reads the answer in small pieces. With last there is no other, and the
 // client says so.
 func (c *caller) slowly(request string, last bool) error {
-	if _, err := io.WriteString(c, request); err != nil {
+	if err := c.write(request); err != nil {
 		return err
 	}
 	if last && !strings.Contains(request, "close") {
@@ -121,7 +121,7 @@ func (s *sips) Read(p []byte) (int, error) {
 // stalls does not read its answers, and must be ended for it: with a reset, for
 // they are cut short.
 func (c *caller) stalls(requests string, bound time.Duration) error {
-	if _, err := io.WriteString(c, requests); err != nil {
+	if err := c.write(requests); err != nil {
 		return err
 	}
 	began := time.Now()

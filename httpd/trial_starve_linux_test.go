@@ -11,7 +11,7 @@ const (
 	starvedHas   = 32 // sessions before the limit falls
 	starvedLimit = 64 // descriptors
 	mostStarved  = 10 // percent of a core
-	starvedTime  = time.Second
+	starvedTime  = 3 * time.Second
 	starvedAsks  = 50 * time.Millisecond // each session asks so often meanwhile
 	soonest      = time.Second           // within which it accepts again
 )
@@ -114,25 +114,22 @@ func (a *arena) try(n int) *tries {
 
 // starved returns how much of a core the server takes, in percent, while no
 // connection can be accepted and those that it has make requests.
-func (a *arena) starved(has, in *crowd) (least float64) {
+func (a *arena) starved(has, in *crowd) float64 {
 	in.asked = 1
-	least = 100
-	for range 3 {
-		began, before := time.Now(), a.cpu()
-		for time.Since(began) < starvedTime {
-			for _, w := range []*crowd{has, in} {
-				if err := w.ask(); err != nil {
-					a.Fatalf("while there are no descriptors: %v", err)
-				}
+	began, before := time.Now(), a.cpu()
+	for time.Since(began) < starvedTime {
+		for _, w := range []*crowd{has, in} {
+			if err := w.ask(); err != nil {
+				a.Fatalf("while there are no descriptors: %v", err)
 			}
-			time.Sleep(starvedAsks) // sleep: it is the pace
 		}
-		least = min(least, 100*float64(a.cpu()-before)/float64(time.Since(began)))
+		time.Sleep(starvedAsks) // sleep: it is the pace
 	}
-	if least > mostStarved {
-		a.Errorf("without descriptors the server takes %.1f %% of a core, at most %d %%", least, mostStarved)
+	cpu := 100 * float64(a.cpu()-before) / float64(time.Since(began))
+	if cpu > mostStarved {
+		a.Errorf("without descriptors the server takes %.1f %% of a core, at most %d %%", cpu, mostStarved)
 	}
-	return least
+	return cpu
 }
 
 const relieved = 10 // times that one descriptor becomes free

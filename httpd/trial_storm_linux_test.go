@@ -2,7 +2,6 @@ package httpd_test
 
 import (
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 	"sync"
@@ -237,7 +236,7 @@ func (a *arena) flood(octets string, status int) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, octets); err != nil {
+	if err := c.write(octets); err != nil {
 		return fmt.Errorf("it was cut short: %w", err)
 	}
 	return c.refused(status)
