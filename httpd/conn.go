@@ -99,7 +99,7 @@ func (c *conn) receive() bool {
 		return true
 	}
 	if c.in.need > 0 {
-		c.tellData(n)
+		c.tell(EventData, n)
 	}
 	c.progress += n
 	if c.in.buf != nil {

@@ -61,8 +61,11 @@ func (c *conn) tell(kind EventKind, number int) {
 }
 
 func report(c *conn, kind EventKind, number int) {
-	if !c.link.open {
-		return // OnOpen has refused it: nobody was told of it
+	if !c.link.open { // OnOpen has refused it: nobody was told of it
+		return
+	}
+	if kind == EventData && number == 0 {
+		return
 	}
 	e := Event{Kind: kind, Session: ID{c.l.index, c.s.Name()}}
 	if kind == EventError {
@@ -71,13 +74,6 @@ func report(c *conn, kind EventKind, number int) {
 		e.Bytes = number
 	}
 	c.l.srv.tell(e)
-}
-
-// tellData reports octets of content, if there are any.
-func (c *conn) tellData(n int) {
-	if n > 0 {
-		c.tell(EventData, n)
-	}
 }
 
 // tell reports an event to Config.Events.

@@ -86,7 +86,7 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 	case in.skip > 0:
 		n := min(in.skip, len(b))
 		in.skip -= n
-		c.tellData(n)
+		c.tell(EventData, n)
 		return b[n:], true
 	case in.coding != unchunked:
 		return c.decode(b, false)
@@ -121,7 +121,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 	if in.coding == inChunks {
 		limits := parser.ChunkLimits{Content: cfg.MaxContentBytes, Extensions: cfg.MaxExtensionBytes}
 		content, n, err := in.chunks.Decode(raw, &limits)
-		c.tellData(content)
+		c.tell(EventData, content)
 		if !in.drop {
 			in.have += content
 		}

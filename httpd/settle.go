@@ -7,7 +7,7 @@ func (c *conn) settle() {
 	case c.out.buf != nil:
 		c.enter(stateFlush)
 		return
-	case c.detached != nil && c.last && c.gone(): // its answer would follow what was cut off
+	case c.detached != nil && c.last && c.ended.lost(): // its answer would follow what was cut off
 		c.close(c.ended)
 		return
 	case c.detached != nil:
@@ -112,7 +112,7 @@ func (c *conn) quiet() bool {
 // for a while.
 func (c *conn) finish() {
 	l := c.l
-	gone := c.gone() || l.srv.cfg.LingerTimeout < 0
+	gone := c.ended.lost() || l.srv.cfg.LingerTimeout < 0
 	more := c.unread
 	if !gone && !more { // as far as is known: look
 		_, o := l.carrier.recv(c, l.pool.common)
@@ -126,12 +126,6 @@ func (c *conn) finish() {
 	l.carrier.closeSend(c)
 	c.in.skip = l.srv.cfg.MaxContentBytes
 	c.enter(stateLinger)
-}
-
-// gone reports, of a session that ends, whether that is because no output gets
-// through any more.
-func (c *conn) gone() bool {
-	return c.ended == ReasonPeer || c.ended == ReasonBroken || c.ended == ReasonNoRoom
 }
 
 // drain drops what the peer still sends.

@@ -103,6 +103,11 @@ var reasonNames = [numReasons]string{
 	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "no room", "refused by hook",
 }
 
+// lost reports whether no output gets through any more.
+func (r CloseReason) lost() bool {
+	return r == ReasonPeer || r == ReasonBroken || r == ReasonNoRoom
+}
+
 // String returns the reason in a word or three, for logs.
 func (r CloseReason) String() string {
 	if r >= numReasons {
