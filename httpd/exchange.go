@@ -101,7 +101,7 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	}
 	total := n + int(r.body.Length)
 	if !known {
-		c.tell(EventData, min(total, len(b)) - n)
+		c.tell(EventData, min(total, len(b))-n)
 	}
 	switch {
 	case code != 0:
@@ -133,7 +133,7 @@ func (x *exchange) pass(c *conn, b []byte, n int) (rest []byte, more bool) {
 		return c.decode(b[n:], true)
 	}
 	total := n + int(r.body.Length)
-	c.tell(EventData, min(total, len(b)) - n)
+	c.tell(EventData, min(total, len(b))-n)
 	in.drop, in.skip = false, max(0, total-len(b))
 	return b[min(total, len(b)):], true
 }
