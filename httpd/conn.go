@@ -47,12 +47,14 @@ func (c *conn) begin() {
 	l.work.live[c.s.Name().Slot].Store(c.s.Name().Gen)
 	hook := l.srv.cfg.OnOpen
 	c.link.open = hook == nil || hook(&Session{c: c}) == nil
+	if c.link.open {
+		c.tell(EventConnected, 0)
+	}
 	c.send() // what the hook had to say: it must not stay for another session
 	if !c.link.open {
 		c.close(ReasonRefusedByHook)
 		return
 	}
-	c.tell(EventConnected, 0)
 	c.settle()
 }
 

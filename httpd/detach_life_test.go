@@ -675,7 +675,7 @@ func TestDetachKernelFails(t *testing.T) {
 	var worked sync.WaitGroup
 	worked.Add(1)
 	if err := k.srv.QueueWork(worked.Done); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	worked.Wait()
 	if ids := k.srv.Detached(); len(ids) != 2 {

@@ -36,7 +36,7 @@ func (p *hosts) admit(k kernel, fd int) (*place, bool) {
 	if addr.Is4() {
 		bits = 32
 	}
-	at, err := addr.WithZone("").Prefix(bits)
+	at, err := addr.Prefix(bits) // without its zone
 	if err != nil {
 		return nil, true
 	}

@@ -7,8 +7,8 @@ import (
 
 // An ErrHandler answers in place of the engine a request that ends with this
 // code. Its error decides the fate of the session, as a Handler's does: nil
-// keeps it, if it can be kept. If it sends nothing, the engine's own answer is
-// given.
+// keeps it, if it can be kept. The status is 200 until it sets one, as SendErr
+// does. If it sends nothing, the engine's own answer is given.
 //
 // Of a request whose head was refused, or has not all come, r knows nothing,
 // and says so: its strings are empty. Of one that no route answers (404, 405)

@@ -18,7 +18,8 @@ const (
 	slowBytes   = 2 << 20               // of an answer
 	slowPiece   = 16 << 10              // read at a time
 	slowPause   = 25 * time.Millisecond // in between: an answer takes longer than stallTime
-	endLate     = time.Second           // a server may be so late with an end
+	slowMore    = 80 << 10              // said behind the last request: more than one recv takes
+	endLate     = 3 * time.Second       // a server may be so late with an end
 )
 
 // slowKinds are readers that take a large answer slowly, or not at all.
@@ -31,7 +32,7 @@ var slowKinds = []struct {
 	}},
 	// What it says behind its last request must not cost it the answer.
 	{"leaving", func(a *arena, c *caller) error {
-		return c.slowly(bigAt(0, slowBytes, "Connection: close\r\n")+strings.Repeat("behind the last request\r\n", 1000), true)
+		return c.slowly(bigAt(0, slowBytes, "Connection: close\r\n")+big[:slowMore], true)
 	}},
 	{"half-closed", func(a *arena, c *caller) error {
 		return c.slowly(bigAt(0, slowBytes, ""), true)

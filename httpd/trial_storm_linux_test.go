@@ -13,7 +13,7 @@ import (
 
 const (
 	mostSlower = 10  // the honest clients' p99 may be, while others are slow
-	mostBusy   = 100 // while others are as fast as they can: all share two cores
+	mostBusy   = 300 // while others are as fast as they can: all share two cores
 
 	drippers = 5000
 	dripTime = 2 * time.Second  // HeadTimeout
