@@ -66,6 +66,17 @@ func TestLingerResetMore(t *testing.T) {
 			"send 10, reset 10, close 10"},
 		"through a Transport": {Config{Transport: PlainSocket{}}, func(r *rig, s *sock) { s.says("\n") },
 			"send 10, reset 10, close 10"},
+		"detached": {Config{}, func(r *rig, s *sock) { // it is reset when it is completed
+			var d *Detached
+			r.handle("GET", "/away", func(_ *Response, req *Request) (err error) {
+				d, err = req.Detach()
+				return err
+			})
+			r.ask(s, get("/away"))
+			r.srv.Close()
+			r.turn()
+			d.Complete(nil)
+		}, "sever 10, reset 10, close 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.cfg.LingerTimeout = -1
@@ -75,7 +86,7 @@ func TestLingerResetMore(t *testing.T) {
 			c.do(r, s)
 			r.quiet()
 			r.ended(s)
-			if got := r.k.logOf("send", "reset", "shutdown", "close"); got != c.want {
+			if got := r.k.logOf("send", "sever", "reset", "shutdown", "close"); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 			r.k.log = nil

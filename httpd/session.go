@@ -93,6 +93,10 @@ func (s *Session) TransportCtx() any {
 // (ESP-IDF: httpd_sess_set_transport_ctx.)
 func (s *Session) SetTransportCtx(ctx any, free func(any)) {
 	old := s.c.link.ctx
+	if old != nil && sess.Same(ctx, old.ctx) {
+		old.free = free
+		return
+	}
 	s.c.link.ctx = nil
 	if ctx != nil {
 		s.c.link.ctx = &held{ctx, free}
@@ -129,6 +133,8 @@ var (
 	// ErrSessionEnding says that the session has had its last response, or that
 	// its transport is not open yet.
 	ErrSessionEnding = errors.New("httpd: the session is ending")
+	// ErrInTransport says that a Transport asks. Its way is PlainSocket.
+	ErrInTransport = errors.New("httpd: a transport sends through PlainSocket")
 )
 
 // Send sends octets as they are, which it copies: behind the responses that are
@@ -144,6 +150,8 @@ func (s *Session) Send(p []byte) error {
 		return ErrSent
 	case x != nil && x.detached != nil: // not the loop asks, and its state is not ours
 		return enqueue(&x.w.wire.out, p, most)
+	case s == &c.l.carrier.s:
+		return ErrInTransport
 	case c.last || c.state == stateOpen:
 		return ErrSessionEnding
 	case c.out.buf != nil:

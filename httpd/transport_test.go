@@ -111,16 +111,11 @@ func newMasked(t testing.TB, cfg Config, piece int) *rig {
 	return r
 }
 
-// through runs every row of the request tables on rigs of this kind.
-func through(newRig func(t *testing.T) *rig) func(t *testing.T) {
+// through runs every row of the tables on rigs of this kind.
+func through(newRig func(t *testing.T) *rig, tables ...[]row) func(t *testing.T) {
 	return func(t *testing.T) {
 		t.Parallel()
-		for _, row := range slices.Concat(
-			validRows(), refusedRows(), rejectedRows(), limitRows(), expectRows(),
-			chunkedRows(), chunkedRefusedRows(), chunkedRejectedRows(), chunkedLimitRows(), chunkedExpectRows(),
-			fieldMusts(), targetMusts(), upgradeMusts(), headMusts(),
-			refusedLines(), refusedTargets(), takenRules(), chunkRules(),
-		) {
+		for _, row := range slices.Concat(tables...) {
 			t.Run(row.name, func(t *testing.T) { row.through(newRig(t)) })
 		}
 	}
@@ -128,12 +123,17 @@ func through(newRig func(t *testing.T) *rig) func(t *testing.T) {
 
 // TestTransport: all that holds for sockets holds through a Transport.
 func TestTransport(t *testing.T) {
-	t.Run("plain", through(func(t *testing.T) *rig {
+	requests := [][]row{validRows(), refusedRows(), rejectedRows(), limitRows(), expectRows()}
+	chunked := [][]row{chunkedRows(), chunkedRefusedRows(), chunkedRejectedRows(), chunkedLimitRows(), chunkedExpectRows()}
+	plain := func(t *testing.T) *rig {
 		cfg := tableConfig()
 		cfg.Transport = PlainSocket{}
 		return newRig(t, cfg)
-	}))
-	t.Run("xor", through(func(t *testing.T) *rig { return newMasked(t, tableConfig(), 7) }))
+	}
+	xor := func(t *testing.T) *rig { return newMasked(t, tableConfig(), 7) }
+	t.Run("plain", through(plain, requests...))
+	t.Run("xor", through(xor, requests...))
+	t.Run("xor, in chunks", through(xor, chunked...))
 	t.Run("pending", testPending)
 	t.Run("no octets", testNoOctets)
 	t.Run("lying", testLying)
@@ -1261,6 +1261,10 @@ func TestTransportCtxChanges(t *testing.T) {
 			s.SetTransportCtx("B", free)
 			s.SetTransportCtx("C", free)
 		}, "C", "free A, free B, returned, close 10, free above, free C"},
+		{"the same", func(s *Session, free func(any)) {
+			s.SetTransportCtx("A", nil)
+			s.SetTransportCtx("A", free)
+		}, "A", "returned, close 10, free above, free A"},
 		{"none", func(s *Session, free func(any)) { s.SetTransportCtx(nil, free) }, nil, "free A, returned, close 10, free above"},
 		{"none, then another", func(s *Session, free func(any)) {
 			s.SetTransportCtx(nil, nil)

@@ -78,7 +78,7 @@ func (s *Session) Swap(ctx any, free func(any)) (old any, freeOld func(any), tak
 	if ctx == nil {
 		free = nil
 	}
-	if same(ctx, s.ctx) {
+	if Same(ctx, s.ctx) {
 		s.free = free
 		return nil, nil, true
 	}
@@ -91,7 +91,7 @@ func (s *Session) Swap(ctx any, free func(any)) (old any, freeOld func(any), tak
 			s.replaced = &held{old, freeOld}
 		}
 		return nil, nil, true
-	case s.replaced != nil && same(ctx, s.replaced.ctx):
+	case s.replaced != nil && Same(ctx, s.replaced.ctx):
 		s.replaced, s.phase = nil, serving // the committed one is back
 	}
 	return old, freeOld, true
@@ -127,10 +127,10 @@ func (s *Session) call(ctx any, free func(any)) {
 	free(ctx)
 }
 
-// same reports whether a and b are one context. Comparing panics where both hold a
+// Same reports whether a and b are one context. Comparing panics where both hold a
 // slice, a map or the like, however deep inside, and that is the only way to ask
 // without cost whether it would: such contexts are never the same.
-func same(a, b any) (yes bool) {
+func Same(a, b any) (yes bool) {
 	defer func() { _ = recover() }()
 	return a == b
 }

@@ -409,7 +409,7 @@ func (m *model) checkSession(ms *modelSession) {
 	if m.table.Lookup(ms.name) != ms.s || ms.s.Name() != ms.name || ms.s.FD() != ms.fd {
 		m.fatalf("Lookup(%v) does not find it", ms.name)
 	}
-	if got, want := ms.s.Ctx(), ms.ctx.value(); !same(got, want) && fmt.Sprint(got) != fmt.Sprint(want) {
+	if got, want := ms.s.Ctx(), ms.ctx.value(); !Same(got, want) && fmt.Sprint(got) != fmt.Sprint(want) {
 		m.fatalf("%v: Ctx() = %v, want %v", ms.name, got, want)
 	}
 	class := none
