@@ -203,3 +203,20 @@ func TestGrowingIsCounted(t *testing.T) {
 		t.Errorf("%d octets are counted for a buffer of %d", p.budget.used.Load(), len(buf.B))
 	}
 }
+
+// TestPooledIsCounted: a buffer that is there already is not had for nothing.
+func TestPooledIsCounted(t *testing.T) {
+	p := buffers{budget: &budget{most: 1024}}
+	a, b := p.keep(make([]byte, 512)), p.keep(make([]byte, 512))
+	if a == nil || b == nil {
+		t.Fatal("there was room")
+	}
+	p.release(&a)
+	p.budget.most = 512
+	if c := p.keep(make([]byte, 512)); c != nil || p.budget.used.Load() != 512 || p.live != 1 {
+		t.Errorf("%d octets of 512 are counted in %d buffers", p.budget.used.Load(), p.live)
+	}
+	if p.append(b, make([]byte, 1)) {
+		t.Error("there was no room")
+	}
+}

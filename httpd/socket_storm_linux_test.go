@@ -175,7 +175,7 @@ func (s *storm) own(d *httpd.Detached) {
 // ask asks for everything that any goroutine may ask for, until the server has
 // ended.
 func (s *storm) ask(number int, rng *rand.Rand) {
-	mine := fmt.Sprint("/mine/", number)
+	mine, there := fmt.Sprint("/mine/", number), false // nobody else has this route
 	count := func() { s.ran.Add(1) }
 	var past []httpd.ID
 	for i := 0; ; i++ {
@@ -183,13 +183,15 @@ func (s *storm) ask(number int, rng *rand.Rand) {
 		err := error(nil)
 		switch rng.IntN(8) {
 		case 0:
-			if err := s.srv.Handle(route("POST", mine, s.now)); err != nil && !errors.Is(err, httpd.ErrRouteExists) {
-				s.Errorf("Handle: %v", err)
+			if err := s.srv.Handle(route("POST", mine, s.now)); err != nil != there || there && !errors.Is(err, httpd.ErrRouteExists) {
+				s.Errorf("Handle: %v; the route is there: %v", err, there)
 			}
+			there = true
 		case 1:
-			if err := s.srv.Unhandle("POST", mine); err != nil && !errors.Is(err, httpd.ErrNoRoute) {
-				s.Errorf("Unhandle: %v", err)
+			if err := s.srv.Unhandle("POST", mine); err == nil != there || !there && !errors.Is(err, httpd.ErrNoRoute) {
+				s.Errorf("Unhandle: %v; the route is there: %v", err, there)
 			}
+			there = false
 		case 2:
 			var h httpd.ErrHandler
 			if rng.IntN(2) == 0 {

@@ -36,7 +36,7 @@ var trials = []trial{
 	{"floods", httpd.Config{}, floods},
 	{"descriptors", httpd.Config{MaxSessions: 2 * starvedTries}, starve},
 	{"soak", httpd.Config{
-		Loops: 2, MaxSessions: soakClients * 4 / 5, // some wait for others to end
+		Loops: 2, MaxSessions: soakSessions,
 		HeadTimeout: soakTime, ContentTimeout: soakTime, SendTimeout: soakTime, IdleTimeout: soakTime,
 	}, soak},
 }

@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	soakClients = 500
-	soakTime    = 2 * time.Second        // every timeout
-	soakFor     = time.Minute            // that it goes on
-	soakPause   = 200 * time.Millisecond // at most, between two visits of a client
+	soakClients  = 500
+	soakSessions = 400                    // MaxSessions: some wait for others to end
+	soakTime     = 2 * time.Second        // every timeout
+	soakFor      = time.Minute            // that it goes on
+	soakPause    = 200 * time.Millisecond // at most, between two visits of a client
 	// What the heap may have grown by: two loops make their blocks of
 	// connections when the first ones come, and keep an output buffer.
 	soakHeap = 3 << 19
@@ -40,6 +41,10 @@ func soak(a *arena) {
 	}
 	group.Wait()
 	wrong.tell(a)
+	a.settled(0)
+	all := a.crowd(soakSessions) // no place was lost
+	a.settled(soakSessions)
+	all.leave()
 	a.settled(0)
 	f := a.look("collect")
 	a.Logf("soak: %d clients, %v, seed %d: %d sessions, %d answers, %d contexts, each freed once; goroutines %d->%d, descriptors %d->%d, heap %d->%d KiB, at most %d MiB of RSS; each of %d things done %d times or more",
