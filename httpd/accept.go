@@ -7,6 +7,7 @@ type door struct {
 	fd      int           // -1: none
 	open    bool          // it is watched
 	retry   time.Duration // if not 0: when to look again, for the system had no room
+	tries   int           // to purge in vain: the next is for the next loop
 	starved bool          // it had none the last time
 	refused uint64        // how many times it had none
 }
@@ -22,6 +23,7 @@ func (l *loop) accept() {
 		fd, o, err := l.kernel.Accept(l.door.fd)
 		switch o {
 		case ok:
+			l.door.tries = 0
 			if place, may := l.srv.hosts.admit(l.kernel, fd); may {
 				l.deal(socket{fd: fd, place: place})
 				continue
@@ -85,7 +87,8 @@ func (l *loop) makeRoom() bool {
 	if l.srv.cfg.WhenFull != Purge {
 		return false
 	}
-	if to := l.srv.least(); to != l && to.load.Load() > 0 { // an empty one has none to spare
+	loops := l.srv.loops
+	if to := loops[(int(l.srv.least().index)+l.door.tries)%len(loops)]; to != l && to.load.Load() > 0 { // an empty one has none to spare
 		to.work.purge() // and its end will be told
 		return false
 	}
@@ -120,6 +123,7 @@ func (l *loop) waitForRoom(waits bool) {
 			return
 		}
 		l.door.retry = l.now + acceptRetry
+		l.door.tries++
 	}
 	l.pauseDoor()
 	l.srv.full.Store(true)

@@ -349,6 +349,29 @@ func TestPurgeOnTheLeastLoop(t *testing.T) {
 	}
 }
 
+// TestPurgeAsksAllLoops: where the loop that comes first has nobody to spare,
+// another is asked.
+func TestPurgeAsksAllLoops(t *testing.T) {
+	r := newTwo(t, Config{MaxSessions: 2, WhenFull: Purge})
+	busy := r.dial()
+	r.turns()
+	idle := r.dial()
+	r.turns()
+	busy.says("GET")
+	r.turns()
+	next := r.dial()
+	r.turns()
+	for range 3 {
+		r.k.now += acceptRetry
+		r.turns()
+	}
+	if busy.closed || !idle.closed || next.want == 0 {
+		t.Errorf("busy closed: %v, idle closed: %v, the next is watched for %d", busy.closed, idle.closed, next.want)
+	}
+	r.srv.Close()
+	r.turns()
+}
+
 // TestPurgedMeanwhile: the other loop is quicker than this one pauses.
 func TestPurgedMeanwhile(t *testing.T) {
 	r := newTwo(t, Config{MaxSessions: 3, WhenFull: Purge})
