@@ -30,7 +30,7 @@ func (c Config) MemoryBound() (int64, error) {
 		8*size[sess.Name]() + 3*size[socket]()
 	exchange := rounded(size[exchange]()) + 2*rounded(int64(c.MaxFields)*size[parser.Field]())
 	output := max(mostKept, 2*int64(c.MaxOutputBytes)) // longer by a response, and by what append adds
-	loop := slots*slot + loopBuffer + mostKept + output + exchange + 3*int64(c.MaxWork)*size[func()]() + loopMore
+	loop := slots*slot + loopBuffer + 3*mostKept + output + exchange + 3*int64(c.MaxWork)*size[func()]() + loopMore
 	detached := int64(c.MaxDetached) * (exchange + size[Detached]() + size[date]() + detachedMore)
 	places := int64(c.MaxSessions) * (size[place]() + placeMore)
 	if c.MaxSessionsPerIP >= c.MaxSessions {

@@ -56,7 +56,8 @@ func (r *Request) Detach() (*Detached, error) {
 		return nil, ErrDetach
 	}
 	l := c.l
-	size := len(x.r.message) + len(x.r.trailers)
+	message, trailers := bytes.Clone(x.r.message), bytes.Clone(x.r.trailers)
+	size := cap(message) + cap(trailers) // the allocator rounds them up
 	if l.srv.detached.Add(1) > int64(l.srv.cfg.MaxDetached) || !l.srv.budget.take(size) {
 		l.srv.detached.Add(-1)
 		return nil, ErrDetachedFull
@@ -64,6 +65,7 @@ func (r *Request) Detach() (*Detached, error) {
 	d := &Detached{x: x, l: l, name: c.s.Name(), size: size}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	l.x = x.leave(l)
+	x.r.message, x.r.trailers = message, trailers
 	x.detached, c.detached = d, d
 	l.work.detached++
 	l.work.live[d.name.Slot].Store(-d.name.Gen)
@@ -76,11 +78,10 @@ func (x *exchange) leave(l *loop) *exchange {
 	o := &x.w.wire
 	next := newExchange(&l.srv.cfg, o.date)
 	next.w.wire.out = o.out[:o.begun]
+	x.w.hand(&next.w)
 	o.out = slices.Clone(o.out[o.begun:])
 	o.connAt, o.headEnd, o.begun = o.connAt-o.begun, o.headEnd-o.begun, 0
 	o.date = &date{kernel: l.kernel, asks: true}
-	x.r.message = bytes.Clone(x.r.message)
-	x.r.trailers = bytes.Clone(x.r.trailers)
 	return next
 }
 

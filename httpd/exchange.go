@@ -213,6 +213,7 @@ func (x *exchange) conclude(c *conn, err error) {
 	}
 	if err != nil || !x.w.progress.whole() {
 		c.ended = ReasonHandler
+		c.cut = c.cut || x.w.wire.old && x.w.progress == streaming // its end is the connection's
 		x.w.wire.announceClose()
 	} else if c.last || c.l.ends != running { // both may be news to a detached one
 		x.w.wire.announceClose()

@@ -59,9 +59,20 @@ const (
 // reset forgets what was set.
 func (w *Response) reset() {
 	w.status, w.phrase, w.ctype = 200, "", defaultType
-	w.set.head, w.set.trailers, w.set.count = w.set.head[:0], w.set.trailers[:0], 0
+	w.set.head, w.set.trailers, w.set.count = emptied(w.set.head), emptied(w.set.trailers), 0
 	w.content = emptied(w.content)
 	w.err, w.code, w.progress = nil, 0, unanswered
+}
+
+// hand leaves the memory that w does not use to next.
+func (w *Response) hand(next *Response) {
+	if w.progress == unanswered {
+		next.content, w.content = w.content, nil
+	}
+	if w.set.count == 0 {
+		next.set.head, next.set.trailers = w.set.head, w.set.trailers
+		w.set.head, w.set.trailers = nil, nil
+	}
 }
 
 // SetStatus sets the status, 200 to 999. It is 200 unless set.

@@ -112,7 +112,7 @@ func (c *conn) quiet() bool {
 // for a while.
 func (c *conn) finish() {
 	l := c.l
-	gone := c.ended.lost() || l.srv.cfg.LingerTimeout < 0
+	gone := c.cut || c.ended.lost() || l.srv.cfg.LingerTimeout < 0
 	more := c.unread
 	if !gone && !more { // as far as is known: look
 		_, o := l.carrier.recv(c, l.pool.common)

@@ -21,8 +21,7 @@ type simAnswer struct {
 	any   bool   // the content may be anything
 	last  bool   // nothing comes behind it
 
-	sum    int // of the session, as the client knows it
-	summed bool
+	sum int // of the session, as the client knows it
 }
 
 // A simPart is a part of a response.
