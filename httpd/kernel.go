@@ -55,6 +55,9 @@ type kernel interface {
 
 	// Shutdown ends the sending side: the peer reads the end of the stream.
 	Shutdown(fd int)
+	// Unsent reports whether the socket has octets that the peer had no room for
+	// yet.
+	Unsent(fd int) bool
 	// Sever ends both sides; the descriptor stays.
 	Sever(fd int)
 	// Reset makes the Close that follows reset the connection: what is on its

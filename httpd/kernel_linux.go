@@ -255,6 +255,12 @@ func failed(errno unix.Errno) outcome {
 
 func (k *epoll) Shutdown(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }
 
+// Unsent is false for a socket that is not TCP: the system does not tell.
+func (k *epoll) Unsent(fd int) bool {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
+	return err == nil && n > 0
+}
+
 func (k *epoll) Sever(fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) }
 
 // Reset lingers for no time at all. With any other it would be close(2) that

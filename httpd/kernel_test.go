@@ -62,6 +62,8 @@ type sock struct {
 	sends     []int  // the octets of each send that was not refused
 	room      func() int
 	refusing  bool // sends are refused until the test says otherwise
+	silent    bool // there is room, and no event says so
+	unsent    bool // the peer had no room for all that was sent
 	sendFails outcome
 	unwatched bool // Watch fails
 	told      bool // the hang-up was reported: it is not again before the next Watch
@@ -148,7 +150,7 @@ func (s *sock) ready() (ready interest) {
 			return wantRead | wantWrite | wantHangup
 		}
 	}
-	if !s.refusing {
+	if !s.refusing && !s.silent {
 		ready |= wantWrite
 	}
 	for _, step := range s.in {
@@ -296,6 +298,11 @@ func (k *script) Send(fd int, p []byte) (int, outcome, error) {
 	s.out, s.sends = append(s.out, p[:n]...), append(s.sends, n)
 	k.note("send %d", fd)
 	return n, ok, nil
+}
+
+func (k *script) Unsent(fd int) bool {
+	k.t.Helper()
+	return k.sock("Unsent", fd).unsent
 }
 
 func (k *script) Shutdown(fd int) {

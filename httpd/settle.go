@@ -89,6 +89,9 @@ func (c *conn) watch() bool {
 // expired ends a state that has lasted too long: with an answer, if a part of
 // a request is here and has had none.
 func (c *conn) expired() {
+	if c.state == stateFlush && moves(c) {
+		return
+	}
 	if !states[c.state].late || c.in.drop {
 		if c.state != stateLinger { // that ends for the reason for which it began
 			c.ended = ReasonExpired
@@ -101,22 +104,32 @@ func (c *conn) expired() {
 	c.settle()
 }
 
+// moves tries the output whose time is up once more, and reports whether the
+// session goes on, or has ended over it. The system tells of room only when a
+// third of the socket's buffer is free: with a slow peer that may take longer
+// than SendTimeout, though it never stands still.
+func moves(c *conn) bool {
+	sent := c.out.sent
+	c.flush()
+	return c.s == nil || c.state != stateFlush || c.out.sent != sent && c.progress == 0
+}
+
 // quiet reports whether nothing is in hand and nothing is owed.
 func (c *conn) quiet() bool {
 	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
 }
 
 // finish ends the session after its last response. If input is left unread in
-// the socket, close(2) resets the connection, and that can destroy the response
-// on its way: then our side is shut down first, and the peer's input dropped
-// for a while.
+// the socket, close(2) resets the connection, and so does input that comes
+// afterwards. That can destroy the response on its way: then our side is shut
+// down first, and the peer's input dropped for a while.
 func (c *conn) finish() {
 	l := c.l
 	gone := c.cut || c.ended.lost() || l.srv.cfg.LingerTimeout < 0
 	more := c.unread
 	if !gone && !more { // as far as is known: look
 		_, o := l.carrier.recv(c, l.pool.common)
-		more, gone = o == ok, o != ok && o != again
+		more, gone = o == ok || o == again && l.kernel.Unsent(c.fd()), o != ok && o != again
 	}
 	if gone || !more {
 		c.link.shut = gone

@@ -160,6 +160,12 @@ func (k *simKernel) Shutdown(fd int) {
 	s.tell()
 }
 
+// Unsent is false: what is sent here is with the peer.
+func (k *simKernel) Unsent(fd int) bool {
+	k.w.sock("Unsent", fd)
+	return false
+}
+
 func (k *simKernel) Sever(fd int) {
 	w := k.w
 	w.meanwhile()

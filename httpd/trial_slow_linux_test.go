@@ -14,12 +14,16 @@ import (
 
 const (
 	slowReaders = 25 // of each kind
-	stallTime   = 2 * time.Second
-	slowBytes   = 2 << 20               // of an answer
-	slowPiece   = 16 << 10              // read at a time
-	slowPause   = 25 * time.Millisecond // in between: an answer takes longer than stallTime
-	slowMore    = 80 << 10              // said behind the last request: more than one recv takes
-	endLate     = 3 * time.Second       // a server may be so late with an end
+	stallTime   = time.Second
+	slowBytes   = 2 << 20                // of an answer
+	slowPiece   = 16 << 10               // read at a time
+	slowPause   = 25 * time.Millisecond  // in between: an answer takes longer than stallTime
+	slowMore    = 80 << 10               // said behind the last request: more than one recv takes
+	lateBytes   = 200 << 10              // what the system takes at once
+	latePause   = 300 * time.Millisecond // until the session has ended
+	faintBytes  = 512 << 10
+	faintPause  = 150 * time.Millisecond // from one 8 KiB to the next
+	endLate     = 3 * time.Second        // a server may be so late with an end
 )
 
 // slowKinds are readers that take a large answer slowly, or not at all.
@@ -33,6 +37,26 @@ var slowKinds = []struct {
 	// What it says behind its last request must not cost it the answer.
 	{"leaving", func(a *arena, c *caller) error {
 		return c.slowly(bigAt(0, slowBytes, "Connection: close\r\n")+big[:slowMore], true)
+	}},
+	// The system tells the server of room less often than every stallTime.
+	{"faint", func(a *arena, c *caller) error {
+		if err := c.write(bigAt(0, faintBytes, "")); err != nil {
+			return err
+		}
+		c.r.Reset(&sips{from: c.TCPConn, n: 8 << 10, pause: faintPause})
+		return c.want("GET", 200, big[:faintBytes])
+	}},
+	// It says something when the session has ended, and has not read all by then.
+	{"late", func(a *arena, c *caller) error {
+		if err := c.write(bigAt(0, lateBytes, "Connection: close\r\n")); err != nil {
+			return err
+		}
+		time.Sleep(latePause) // sleep: the server takes all of it for sent
+		if err := c.write("behind the last request\r\n"); err != nil {
+			return err
+		}
+		c.r.Reset(&sips{from: c.TCPConn, n: slowPiece, pause: slowPause})
+		return inTurn(func() error { return c.want("GET", 200, big[:lateBytes]) }, c.end)
 	}},
 	{"half-closed", func(a *arena, c *caller) error {
 		return c.slowly(bigAt(0, slowBytes, ""), true)
