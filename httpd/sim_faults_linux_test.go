@@ -126,7 +126,7 @@ type simCounts struct {
 	turns, events, meanwhile, short         int
 	spurious, jumps, accepted, closed       int
 	detached, pushed, worked, adopted, made int
-	hostile, hangups, resets                int
+	hostile, hangups, resets, unsent        int
 	faults                                  [numSimCalls][16]int
 	states                                  [numStates]int
 	deadlines                               [numClasses]int
@@ -147,7 +147,7 @@ func (c *simCounts) numbers() []*int {
 	list := []*int{
 		&c.seeds, &c.sessions, &c.requests, &c.answers, &c.turns, &c.events, &c.meanwhile, &c.short,
 		&c.spurious, &c.jumps, &c.accepted, &c.closed, &c.detached, &c.pushed, &c.worked, &c.adopted, &c.made,
-		&c.hostile, &c.hangups, &c.resets,
+		&c.hostile, &c.hangups, &c.resets, &c.unsent,
 	}
 	for i := range c.faults {
 		for j := range c.faults[i] {

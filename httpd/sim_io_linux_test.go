@@ -160,10 +160,15 @@ func (k *simKernel) Shutdown(fd int) {
 	s.tell()
 }
 
-// Unsent is false: what is sent here is with the peer.
+// Unsent is said when the client's system has room for less than half of what
+// was sent.
 func (k *simKernel) Unsent(fd int) bool {
-	k.w.sock("Unsent", fd)
-	return false
+	s := k.w.sock("Unsent", fd)
+	unsent := s.out.len() > s.out.most/2
+	if unsent {
+		k.w.count.unsent++
+	}
+	return unsent
 }
 
 func (k *simKernel) Sever(fd int) {

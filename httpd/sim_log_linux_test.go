@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -19,8 +18,6 @@ type simLog struct {
 }
 
 const simLogged = 128
-
-var simDebug = os.Getenv("SIMLOG")
 
 // A simEntry is something that happened, in numbers: only a failure has them
 // read.
@@ -98,10 +95,6 @@ func (l *simLog) enter(e simEntry) {
 }
 
 func (w *simWorld) note(what simWhat, sock, a, b int) {
-	if simDebug != "" && simDebug == fmt.Sprint(sock) {
-		text := simTexts[what]
-		fmt.Printf("%v #%d "+text+"\n", append([]any{w.now, sock}, []any{a, b}[:strings.Count(text, "%d")]...)...)
-	}
 	w.enter(simEntry{w.now, what, int32(sock), a, b})
 }
 

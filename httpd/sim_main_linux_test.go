@@ -120,8 +120,5 @@ func simulate(seed uint64) (w *simWorld, failure string) {
 		}
 	}()
 	w.run()
-	if simDebug == "ratio" {
-		fmt.Printf("%d turns, %d effects: %.2f\n", w.count.turns, w.effects, float64(w.count.turns)/float64(w.effects))
-	}
 	return w, ""
 }

@@ -25,9 +25,9 @@ func (c *simCounts) groups() []simGroup {
 	list := []simGroup{{
 		name: "in all",
 		names: []string{"seeds", "sessions", "requests", "answers", "turns", "events", "meanwhile", "short", "spurious", "jumps",
-			"detached", "pushed", "worked", "adopted", "contexts", "hostile", "hangups", "resets"},
+			"detached", "pushed", "worked", "adopted", "contexts", "hostile", "hangups", "resets", "unsent"},
 		n: []int{c.seeds, c.sessions, c.requests, c.answers, c.turns, c.events, c.meanwhile, c.short, c.spurious, c.jumps,
-			c.detached, c.pushed, c.worked, c.adopted, c.made, c.hostile, c.hangups, c.resets},
+			c.detached, c.pushed, c.worked, c.adopted, c.made, c.hostile, c.hangups, c.resets, c.unsent},
 	}}
 	for call, errnos := range simErrnos {
 		g := simGroup{name: errnos.name + " failed"}

@@ -286,7 +286,8 @@ var departures = []thing[func(v *visitor) error]{
 	}},
 	{"does not read", 1, func(v *visitor) error {
 		return inTurn(
-			func() error { return v.batch(v.some()) }, // it is no longer in the backlog
+			func() error { return v.batch(v.some()) },         // it is no longer in the backlog
+			func() error { return v.SetReadBuffer(16 << 10) }, // its system takes in no more for it
 			func() error { return v.stalls(strings.Repeat(bigAt(0, 4<<20-1, ""), 3), soakTime) })
 	}},
 }
