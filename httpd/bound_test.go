@@ -739,8 +739,8 @@ func TestWorkAtTheEndInShares(t *testing.T) {
 func TestShutdownCounts(t *testing.T) {
 	for left, want := range []string{
 		"context canceled",
-		"httpd: 1 detached requests are not completed: context canceled",
-		"httpd: 2 detached requests are not completed: context canceled",
+		"httpd: 1 requests are not completed: context canceled",
+		"httpd: 2 requests are not completed: context canceled",
 	} {
 		r := newRig(t, Config{})
 		var all []*Detached

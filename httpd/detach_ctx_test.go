@@ -209,7 +209,7 @@ func shutdown(k *keeper, _ *sock) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := k.srv.Shutdown(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(errorText(err), "1 detached request") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(errorText(err), "1 requests are not completed") {
 		k.Errorf("Shutdown: %v", err)
 	}
 }

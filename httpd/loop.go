@@ -30,11 +30,17 @@ type loop struct {
 	x       *exchange // the one in progress: a loop runs one handler at a time
 	carrier carrier
 
-	door door         // to the listening descriptor: loop 0's alone
-	work work         // what other goroutines want of this loop
-	load atomic.Int32 // sessions it has or is about to get
-	ends ending       // how far the end has come
+	door door   // to the listening descriptor: loop 0's alone
+	work work   // what other goroutines want of this loop
+	ends ending // how far the end has come
 
+	seen
+}
+
+// seen is what others may see of a loop.
+type seen struct {
+	load   atomic.Int32       // sessions it has or is about to get
+	busy   atomic.Bool        // within a turn, and not waiting
 	closed [numReasons]uint64 // sessions ended so far, by reason
 }
 
@@ -90,6 +96,8 @@ func (l *loop) turn() error {
 	if err != nil {
 		return err
 	}
+	l.busy.Store(true)
+	defer l.busy.Store(false)
 	l.now = l.kernel.Now()
 	l.x.w.wire.date.now = l.now
 	for i := range n {

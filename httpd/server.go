@@ -222,22 +222,43 @@ func (srv *Server) Wait() error {
 	return srv.err
 }
 
-// Shutdown is Stop and Wait. When ctx ends first it calls Close and returns
-// ctx's error, without waiting any longer: it says how many detached requests
-// are not completed, whose sessions are shut down now and freed then.
-// (ESP-IDF: httpd_stop.)
+// Shutdown is Stop and Wait. When ctx ends first it calls Close, and returns
+// ctx's error at once, or almost: what only has to be closed is. It says how many
+// requests are not completed, detached ones and those whose handler has not
+// returned. The sessions of detached ones are shut down now; all are freed when
+// their handlers are done. (ESP-IDF: httpd_stop.)
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.Stop()
 	select {
 	case <-srv.ended:
 		return srv.err
 	case <-ctx.Done():
-		srv.Close()
-		if n := srv.detached.Load(); n > 0 {
-			return fmt.Errorf("httpd: %d detached requests are not completed: %w", n, ctx.Err())
-		}
-		return ctx.Err()
 	}
+	srv.Close()
+	select {
+	case <-srv.ended:
+		return ctx.Err()
+	case <-time.After(closeGrace):
+	}
+	if n := srv.unfinished(); n > 0 {
+		return fmt.Errorf("httpd: %d requests are not completed: %w", n, ctx.Err())
+	}
+	return ctx.Err()
+}
+
+// closeGrace is what loops that do not wait for anybody have for closing: those
+// that are within a turn when it is over are held up by a handler.
+const closeGrace = 100 * time.Millisecond
+
+// unfinished is how many requests keep a closing server from its end.
+func (srv *Server) unfinished() int {
+	n := int(srv.detached.Load())
+	for _, l := range srv.loops {
+		if l.busy.Load() {
+			n++
+		}
+	}
+	return n
 }
 
 // enter takes the place of one more session, if there is room for it. It never

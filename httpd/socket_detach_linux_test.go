@@ -244,7 +244,7 @@ func TestDetachedAtTheEnd(t *testing.T) {
 		}
 		cancel()
 		err := receive(t, "Shutdown returns", down)
-		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 detached request") {
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests are not completed") {
 			t.Errorf("Shutdown: %v", err)
 		}
 		never.wantEnd()

@@ -135,6 +135,41 @@ func TestShutdownDeadline(t *testing.T) {
 	wantAfterEnd(t, srv)
 }
 
+// A handler that does not return holds up its loop. Shutdown counts it, waits no
+// longer for it, and its session is freed when it returns.
+func TestShutdownCountsAHandler(t *testing.T) {
+	var l ledger
+	entered, leave := make(chan bool), make(chan bool)
+	srv := start(t, httpd.Config{Loops: 2}, append(l.routes(), route("GET", "/wait", func(w *httpd.Response, _ *httpd.Request) error {
+		entered <- true
+		<-leave
+		return w.SendString("waited")
+	}))...)
+	stuck, idle := dial(t, srv), dial(t, srv)
+	stuck.do(get("/ctx"), 200, "ctx")
+	idle.do(get("/ctx"), 200, "ctx")
+	stuck.send(get("/wait"))
+	receive(t, "the handler", entered)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := srv.Shutdown(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests are not completed") {
+		t.Errorf("Shutdown: %v", err)
+	}
+	idle.wantEnd()
+	if n := l.freed.Load(); n != 1 {
+		t.Errorf("%d contexts are freed, want that of the idle session", n)
+	}
+	leave <- true
+	stuck.want(200, "waited")
+	stuck.wantEnd()
+	if err := srv.Wait(); err != nil {
+		t.Error(err)
+	}
+	l.balanced(t, 2)
+	wantAfterEnd(t, srv)
+}
+
 // A handler may stop its own server, more than once.
 func TestStopFromAHandler(t *testing.T) {
 	for name, end := range map[string]func(*httpd.Server){"Stop": (*httpd.Server).Stop, "Close": (*httpd.Server).Close} {
