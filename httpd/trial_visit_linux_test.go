@@ -285,10 +285,11 @@ var departures = []thing[func(v *visitor) error]{
 		return v.batch(v.some())
 	}},
 	{"does not read", 1, func(v *visitor) error {
+		since := time.Now()
 		return inTurn(
 			func() error { return v.batch(v.some()) },         // it is no longer in the backlog
 			func() error { return v.SetReadBuffer(16 << 10) }, // its system takes in no more for it
-			func() error { return v.stalls(strings.Repeat(bigAt(0, 4<<20-1, ""), 3), soakTime) })
+			func() error { return v.stalls(since, strings.Repeat(bigAt(0, 4<<20-1, ""), 3), soakTime) })
 	}},
 }
 
