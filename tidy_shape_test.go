@@ -18,7 +18,7 @@ const (
 	maxParserComplexity = 20
 	maxParameters       = 4
 	maxFileLines        = 400
-	maxMethods          = 25
+	maxMethods          = 30
 	maxFields           = 15
 )
 

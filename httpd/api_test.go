@@ -86,16 +86,16 @@ func TestRouteErrors(t *testing.T) {
 		route Route
 		want  string
 	}{
-		{Route{"GET ", "/x", h, nil}, `httpd: Route.Method "GET " is no method`},
-		{Route{"GET\n", "/x", h, nil}, `httpd: Route.Method "GET\n" is no method`},
-		{Route{"GET", "", h, nil}, `httpd: Route.Pattern "" does not begin with a slash`},
-		{Route{"GET", "x", h, nil}, `httpd: Route.Pattern "x" does not begin with a slash`},
-		{Route{"GET", "**", h, nil}, `httpd: Route.Pattern "**" does not begin with a slash`},
-		{Route{"GET", "/x", nil, nil}, `httpd: Route GET /x has no Handler`},
-		{Route{"GET", "/hi", h, nil}, `httpd: route exists: GET /hi is never reached behind GET /hi`},
-		{Route{"OPTIONS", "*", h, nil}, `httpd: route exists: OPTIONS * is never reached behind OPTIONS *`},
-		{Route{"get", "/hi", h, nil}, ""},
-		{Route{"PATCH", "/hi", h, nil}, ""},
+		{Route{Method: "GET ", Pattern: "/x", Handler: h}, `httpd: Route.Method "GET " is no method`},
+		{Route{Method: "GET\n", Pattern: "/x", Handler: h}, `httpd: Route.Method "GET\n" is no method`},
+		{Route{Method: "GET", Pattern: "", Handler: h}, `httpd: Route.Pattern "" does not begin with a slash`},
+		{Route{Method: "GET", Pattern: "x", Handler: h}, `httpd: Route.Pattern "x" does not begin with a slash`},
+		{Route{Method: "GET", Pattern: "**", Handler: h}, `httpd: Route.Pattern "**" does not begin with a slash`},
+		{Route{Method: "GET", Pattern: "/x", Handler: nil}, `httpd: Route GET /x has no Handler`},
+		{Route{Method: "GET", Pattern: "/hi", Handler: h}, `httpd: route exists: GET /hi is never reached behind GET /hi`},
+		{Route{Method: "OPTIONS", Pattern: "*", Handler: h}, `httpd: route exists: OPTIONS * is never reached behind OPTIONS *`},
+		{Route{Method: "get", Pattern: "/hi", Handler: h}, ""},
+		{Route{Method: "PATCH", Pattern: "/hi", Handler: h}, ""},
 	} {
 		if err := r.srv.Handle(c.route); errorText(err) != c.want {
 			t.Errorf("%s %s: %v, want %s", c.route.Method, c.route.Pattern, err, c.want)

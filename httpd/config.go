@@ -102,6 +102,10 @@ type Config struct {
 	// own text. (ESP-IDF: uri_match_fn.)
 	Match func(pattern string, path []byte) bool
 
+	// Use wraps the handler of every route, the first one outermost, when
+	// Server.Handle adds it. The engine's own answers, as 404, are not wrapped.
+	Use []Middleware
+
 	// OnOpen is called when a session begins, on its loop, before anything is
 	// read. It may give it a context, and greet the peer with Session.Send. If
 	// it returns an error the session ends at once, without OnClose; of what it

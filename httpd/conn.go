@@ -19,7 +19,8 @@ type conn struct {
 	from  *place      // where the peer's address is counted; nil: nowhere
 	ended CloseReason // if last: the reason
 
-	fresh  bool // no request has been served
+	requests uint32 // begun
+
 	ready  bool // stands in line to be resumed: in has more than its share
 	last   bool // no further request is served; the session ends after out
 	unread bool // if last: the peer has more to say
@@ -89,6 +90,9 @@ func (c *conn) receive() bool {
 			return true
 		}
 	}
+	if d := c.detached; d != nil && c.in.buf == nil {
+		b = b[:d.room()]
+	}
 	n, o := c.l.carrier.recv(c, b)
 	switch o {
 	case ok:
@@ -106,9 +110,14 @@ func (c *conn) receive() bool {
 	c.progress += n
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
-		c.proceed(c.in.buf.B)
+		b = c.in.buf.B
 	} else {
-		c.proceed(b[:n])
+		b = b[:n]
+	}
+	if c.detached != nil {
+		c.keep(c.detached.feed.take(c, b))
+	} else {
+		c.proceed(b)
 	}
 	c.settle()
 	return true
@@ -120,6 +129,8 @@ func (c *conn) resume() {
 	more := c.ready
 	c.ready, c.link.pending = false, false
 	switch {
+	case c.state == stateStream:
+		c.receive()
 	case c.out.buf != nil || c.last || c.detached != nil:
 	case more:
 		c.proceed(c.in.buf.B)
@@ -144,6 +155,10 @@ func (c *conn) trigger() {
 	}
 	if c.state == stateOpen {
 		c.close(ReasonTrigger)
+		return
+	}
+	if d := c.detached; d != nil && d.stream != nil {
+		d.closes = true
 		return
 	}
 	c.last, c.ended = true, ReasonTrigger
@@ -264,6 +279,10 @@ func (c *conn) flush() {
 	}
 	c.out.sent = 0
 	c.l.pool.release(&c.out.buf)
+	if d := c.detached; d != nil && d.stream != nil && !(c.last && c.ended.lost()) {
+		d.stir(c)
+		return
+	}
 	if c.in.buf != nil && !c.ready && !c.last && c.detached == nil { // or else it has its turn later, or never
 		c.proceed(c.in.buf.B)
 	}

@@ -189,7 +189,7 @@ func TestRequestRead(t *testing.T) {
 	r := asks(t, func(r *Request) string {
 		whole, got := string(r.Content()), ""
 		for p := make([]byte, size); ; {
-			if left := r.Remaining(); left != len(whole)-len(got) {
+			if left := r.Remaining(); left != int64(len(whole)-len(got)) {
 				t.Errorf("%d remaining behind %q of %q", left, got, whole)
 			}
 			if n, err := r.Read(nil); n != 0 || err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,13 +32,13 @@ type Detached struct {
 	x     *exchange
 	l     *loop
 	name  sess.Name
-	ctx   context.Context
-	stop  context.CancelFunc
 	mu    sync.Mutex // of the session's context, which hooks and work may ask for, too
 	done  atomic.Bool
 	size  int   // octets of the copied message
 	err   error // of Complete
 	early error // of the handler that detached it
+
+	feed // of a blocking handler
 
 	gone    bool // the peer has hung up: that is told once
 	severed bool // its session is to end, and waits for Complete
@@ -63,7 +64,6 @@ func (r *Request) Detach() (*Detached, error) {
 		return nil, ErrDetachedFull
 	}
 	d := &Detached{x: x, l: l, name: c.s.Name(), size: size}
-	d.ctx, d.stop = context.WithCancel(context.Background())
 	l.x = x.leave(l)
 	x.r.message, x.r.trailers = message, trailers
 	x.detached, c.detached = d, d
@@ -78,7 +78,7 @@ func (x *exchange) leave(l *loop) *exchange {
 	o := &x.w.wire
 	next := newExchange(&l.srv.cfg, o.date)
 	next.w.wire.out = o.out[:o.begun]
-	x.w.hand(&next.w)
+	hand(&x.w, &next.w)
 	o.out = slices.Clone(o.out[o.begun:])
 	o.connAt, o.headEnd, o.begun = o.connAt-o.begun, o.headEnd-o.begun, 0
 	o.date = &date{kernel: l.kernel, asks: true}
@@ -91,11 +91,8 @@ func (d *Detached) Request() *Request { return &d.x.r }
 // Response returns its response.
 func (d *Detached) Response() *Response { return &d.x.w }
 
-// Context returns a context that is cancelled when nobody waits for the response
-// any more, as far as is known: the peer has closed its side, or reset the
-// connection, or the session had to end. A peer that only closed its side is
-// answered all the same. It is cancelled at Complete at the latest.
-func (d *Detached) Context() context.Context { return d.ctx }
+// Context is Request.Context: done at Complete at the latest.
+func (d *Detached) Context() context.Context { return d.x.life.context() }
 
 // Complete ends the request, whose response, if it has one, is sent now; without
 // one the answer is 500. err decides the fate of the session, as that of a
@@ -107,7 +104,7 @@ func (d *Detached) Complete(err error) error {
 		return ErrCompleted
 	}
 	d.err = err
-	d.stop()
+	d.x.life.end()
 	d.l.work.complete(d.name)
 	return nil
 }
@@ -128,6 +125,7 @@ func (d *Detached) conclude(c *conn) {
 	l.srv.budget.give(d.size)
 	l.work.live[d.name.Slot].Store(d.name.Gen)
 	if d.severed {
+		d.release()
 		c.s.Commit()
 		c.close(c.ended)
 		return
@@ -136,7 +134,11 @@ func (d *Detached) conclude(c *conn) {
 	if err == nil {
 		err = d.early
 	}
-	x.conclude(c, err)
+	if d.stream == nil {
+		x.conclude(c, err)
+	} else {
+		d.concludeStream(c, err)
+	}
 	in := c.in.buf
 	if c.last && in != nil {
 		c.keep(in.B)
@@ -165,15 +167,18 @@ func (d *Detached) conclude(c *conn) {
 // hangUp notes that the peer has ended its side, or all of the connection.
 func (d *Detached) hangUp() {
 	d.gone = true
-	d.stop()
+	d.x.life.end()
 }
 
 // sever begins the end of a session whose request is detached: its socket is
 // shut down, and no event comes from it. The rest of close waits for Complete.
 func (d *Detached) sever(c *conn, r CloseReason) {
-	d.stop()
+	d.x.life.end()
 	if d.severed {
 		return
+	}
+	if d.stream != nil {
+		d.stream.fail(endedBy(r))
 	}
 	d.severed = true
 	c.last, c.ended, c.state = true, r, stateHandler
@@ -183,4 +188,12 @@ func (d *Detached) sever(c *conn, r CloseReason) {
 	l.table.Disarm(c.s)
 	l.kernel.Unwatch(c.fd())
 	l.kernel.Sever(c.fd())
+}
+
+// endedBy is what a blocking handler is told of the end of its session.
+func endedBy(r CloseReason) error {
+	if r == ReasonPeer {
+		return io.ErrUnexpectedEOF
+	}
+	return ErrSessionEnding
 }

@@ -11,6 +11,7 @@ import (
 type exchange struct {
 	r        Request
 	w        Response
+	life     life
 	detached *Detached // nil: it is the loop's
 	failing  bool      // an error handler runs
 }
@@ -35,7 +36,7 @@ func newExchange(cfg *Config, d *date) *exchange {
 func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
 	r := &x.r
 	r.message, r.content, r.read, r.trailers = nil, 0, 0, nil
-	r.target, r.route = parser.Target{}, nil
+	r.target, r.route, r.via, r.got = parser.Target{}, nil, nil, 0
 	if n, err = r.head.Parse(b, g); err != nil {
 		return 0, err
 	}
@@ -81,23 +82,26 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	if in.need = 0; !known {
 		c.tell(EventHeaders, 0)
 	}
-	if r.body.Length > int64(c.l.srv.cfg.MaxContentBytes) {
-		x.breakOff(c, ErrContentTooLarge, b)
-		return b, false
-	}
-	if in.drop {
+	long := r.body.Length > int64(c.l.srv.cfg.MaxContentBytes)
+	if in.drop && !long {
 		return x.pass(c, b, n)
 	}
 	code := x.admit(c.l.srv)
-	if r.body.Kind == parser.Chunked {
-		in.coding, in.have, in.drop = inChunks, n, code != 0
-		if code != 0 {
-			x.reject(c, code, true)
-			b, in.have = b[n:], 0
-		} else if len(b) == n {
-			x.invite()
+	if code == 0 && r.route.Blocking && !in.drop {
+		code = x.spawn(c, b, n)
+	}
+	if d := c.detached; d != nil {
+		return d.feed.take(c, b[n:]), true
+	}
+	switch {
+	case long:
+		if code != ErrServiceUnavailable {
+			code = ErrContentTooLarge
 		}
-		return c.decode(b, true)
+		x.breakOff(c, code, b)
+		return b, false
+	case r.body.Kind == parser.Chunked:
+		return x.decideChunked(c, b, n, code)
 	}
 	total := n + int(r.body.Length)
 	if !known {
@@ -118,6 +122,19 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 	r.message = b[:total]
 	x.handle(c)
 	return b[total:], true
+}
+
+// decideChunked is the rest of decide for a content in chunks.
+func (x *exchange) decideChunked(c *conn, b []byte, n int, code ErrCode) (rest []byte, more bool) {
+	in := &c.in
+	in.coding, in.have, in.drop = inChunks, n, code != 0
+	if code != 0 {
+		x.reject(c, code, true)
+		b, in.have = b[n:], 0
+	} else if len(b) == n {
+		x.invite()
+	}
+	return c.decode(b, true)
 }
 
 // pass drops a request that was answered before its head was complete.
@@ -158,9 +175,11 @@ func (x *exchange) admit(srv *Server) (code ErrCode) {
 // come yet (RFC 9110 10.1.1).
 func (x *exchange) invite() {
 	if x.r.expect == parser.ExpectContinue {
-		x.w.wire.out = append(x.w.wire.out, "HTTP/1.1 100 Continue\r\n\r\n"...)
+		x.w.wire.out = append(x.w.wire.out, continueLine...)
 	}
 }
+
+const continueLine = "HTTP/1.1 100 Continue\r\n\r\n"
 
 // complete serves a message whose chunks are all decoded. If its head is not
 // known any more, other requests having come between, it is parsed anew.
@@ -181,7 +200,7 @@ func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
 // comes then is Detached.Complete's business.
 func (x *exchange) handle(c *conn) {
 	x.begin(c)
-	err := x.r.route.Handler(&x.w, &x.r)
+	err := x.call(c)
 	if x.detached != nil {
 		x.detached.early = err
 		return
@@ -201,6 +220,7 @@ func (x *exchange) begin(c *conn) {
 	o.bare = isHead(r.message)
 	r.session = Session{c, x}
 	c.ended = ReasonServed
+	c.requests++
 	c.s.Begin()
 }
 
@@ -208,8 +228,9 @@ func (x *exchange) begin(c *conn) {
 // is ESP-IDF's: what the handler changed is committed, whatever it returned.
 func (x *exchange) conclude(c *conn, err error) {
 	if !x.w.finish(err) {
-		x.fail(c, ErrInternal)
-		err = ErrInternal
+		code := x.detached.fault()
+		x.fail(c, code)
+		err = code
 	}
 	if err != nil || !x.w.progress.whole() {
 		c.ended = ReasonHandler
@@ -224,7 +245,9 @@ func (x *exchange) conclude(c *conn, err error) {
 // end commits the context and counts the request as served.
 func (x *exchange) end(c *conn) {
 	c.s.Commit()
-	c.fresh = false
+	if x.detached == nil { // or else Complete has ended it
+		x.life.reset()
+	}
 	c.state = stateIdle // what begins now has all its time
 	c.last = c.last || x.w.wire.close
 	c.l.table.Touch(c.s)
@@ -262,8 +285,10 @@ func (x *exchange) reject(c *conn, code ErrCode, left bool) {
 func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	x.prepare(c, b)
 	x.w.wire.close = true
+	c.requests++
 	x.fail(c, code)
 	c.s.Commit()
+	x.life.reset()
 	x.tell(c)
 	c.last, c.unread, c.ended = true, true, ReasonRefused
 }

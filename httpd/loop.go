@@ -180,7 +180,7 @@ func (l *loop) open(from socket) {
 		*block = make([]conn, connBlock)
 	}
 	c := l.connOf(s)
-	*c = conn{l: l, s: s, fresh: true, shared: from.shared, from: from.place}
+	*c = conn{l: l, s: s, shared: from.shared, from: from.place}
 	l.carrier.open(c)
 }
 

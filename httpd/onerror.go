@@ -65,9 +65,7 @@ func (r *Request) HandleErr(w *Response, code ErrCode) (err error) {
 	h := r.session.c.l.srv.errHandler(code)
 	alone := h == nil || x.failing
 	if !alone {
-		x.failing = true
-		err = h(w, r, code)
-		x.failing = false
+		err = x.callErr(r.session.c, h, code)
 	}
 	if alone || w.progress == unanswered {
 		if sent := w.SendErr(code, ""); err == nil {
@@ -86,9 +84,7 @@ func (x *exchange) fail(c *conn, code ErrCode) (err error) {
 	w, srv := &x.w, c.l.srv
 	x.clear(c, code)
 	if h := srv.errHandler(code); h != nil && !x.failing {
-		x.failing = true
-		err = h(w, &x.r, code)
-		x.failing = false
+		err = x.callErr(c, h, code)
 		if w.finish(err) {
 			return err
 		}
@@ -105,6 +101,9 @@ func (x *exchange) overload(c *conn, b []byte) { x.breakOff(c, ErrServiceUnavail
 // (RFC 9110 15.5.6).
 func (x *exchange) clear(c *conn, code ErrCode) {
 	x.w.reset()
+	if code == ErrServiceUnavailable && x.r.route != nil { // too many blocking handlers run
+		x.w.set.add(&x.w.set.head, "Retry-After", "1")
+	}
 	if code == ErrMethodNotAllowed {
 		x.w.set.head = c.l.srv.routes.appendAllow(x.w.set.head, pathOf(&x.r))
 		x.w.set.count++
@@ -123,9 +122,7 @@ func (x *exchange) late(c *conn) {
 		return
 	}
 	x.prepare(c, c.in.buf.B)
-	x.failing = true
-	err := h(&x.w, &x.r, code)
-	x.failing = false
+	err := x.callErr(c, h, code)
 	sent := x.w.finish(err)
 	switch {
 	case !sent && err == nil && x.w.err == nil: // it waits
@@ -140,6 +137,7 @@ func (x *exchange) late(c *conn) {
 	if err != nil || !x.w.progress.whole() || maybeHead(c.in.buf.B) {
 		x.w.wire.announceClose()
 	}
+	c.requests++
 	x.end(c)
 	if c.last {
 		c.unread, c.ended = true, ReasonExpired

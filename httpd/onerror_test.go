@@ -65,6 +65,7 @@ func knows(t testing.TB, r *Request) (all string) {
 	first := func(v string, _ bool) string { return v }
 	asked := map[string]func() string{
 		"Content":        func() string { return string(r.Content()) },
+		"Context":        func() string { return fmt.Sprint(r.Context().Err())[:0] },
 		"Cookie":         func() string { return first(r.Cookie("c")) },
 		"CookieValue":    func() string { return first(r.CookieValue("c")) },
 		"HandleErr":      func() string { return "" }, // it answers: see TestHandleErr
@@ -87,6 +88,7 @@ func knows(t testing.TB, r *Request) (all string) {
 		"Trailers":       func() string { return fmt.Sprint(len(maps.Collect(names(r.Trailers())))) },
 		"UserCtx":        func() string { return strings.Trim(fmt.Sprint(r.UserCtx()), "<nil>") },
 		"Version":        r.Version,
+		"SetContext":     func() string { r.SetContext(r.Context()); return "" },
 		"Session": func() string {
 			if r.Session().Ctx() == nil {
 				return ""

@@ -17,9 +17,11 @@ type Request struct {
 	target   parser.Target
 	body     parser.Body
 	expect   parser.Expectation
-	message  []byte // head and content; nil: the head was refused
-	content  int    // where in it the content begins
-	read     int    // octets of the content that Read has given
+	message  []byte  // head and content; nil: the head was refused
+	content  int     // where in it the content begins
+	read     int     // octets of the content that Read has given
+	got      int64   // the same, of a blocking handler
+	via      *stream // of a blocking handler: where its content comes from; nil: it is all here
 	trailer  parser.Trailer
 	trailers []byte // what trailer refers to; nil: there is none
 	route    *Route
@@ -173,6 +175,7 @@ func (r *Request) CookieValue(name string) (value string, ok bool) {
 
 // Trailer returns the value of the first trailer field of that name, in any
 // case, and whether there is one. Trailer fields come behind a chunked content.
+// In a blocking handler they are there when Read has come to the end.
 // Those that would change what the head says are refused (RFC 9110 6.5.1).
 func (r *Request) Trailer(name string) (value string, ok bool) {
 	if r.trailers == nil {
@@ -203,11 +206,25 @@ func fields(list []parser.Field, b []byte) iter.Seq2[[]byte, []byte] {
 
 // Content returns the whole content: a view. It is empty if the request has
 // none. Read does not change it. (ESP-IDF: content_len and httpd_req_recv.)
+// A blocking handler reads its content with Read: for it, this is empty.
 func (r *Request) Content() []byte { return r.message[r.content:len(r.message):len(r.message)] }
 
-// Read reads the content, piece by piece, to io.EOF. It never waits: all of the
-// content is here. (ESP-IDF: httpd_req_recv.)
+// Read reads the content, piece by piece, to io.EOF. (ESP-IDF: httpd_req_recv.)
+//
+// For a handler on the loop all of the content is here, and Read does not wait.
+// In a blocking handler it waits for more of it, however much there is in all;
+// while nobody reads, the peer cannot send much. It returns
+// io.ErrUnexpectedEOF if the peer ends in its midst, an ErrCode if it breaks the
+// protocol or comes too slowly, and ErrSessionEnding if the server ends it.
 func (r *Request) Read(p []byte) (n int, err error) {
+	if r.via != nil {
+		n, err = r.via.read(p)
+		r.got += int64(n)
+		if err == io.EOF {
+			r.trailers = r.via.trailers
+		}
+		return n, err
+	}
 	n = copy(p, r.Content()[r.read:])
 	if r.read += n; n == 0 && len(p) > 0 {
 		return 0, io.EOF
@@ -215,9 +232,18 @@ func (r *Request) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Remaining is how many octets of the content Read has yet to give. What it is
+// Remaining is how many octets of the content Read has yet to give; -1 if that
+// is not known, of a chunked content that a blocking handler reads. What Read is
 // never asked for does not disturb the next request.
-func (r *Request) Remaining() int { return len(r.message) - r.content - r.read }
+func (r *Request) Remaining() int64 {
+	switch {
+	case r.via == nil:
+		return int64(len(r.message) - r.content - r.read)
+	case r.body.Kind == parser.Chunked:
+		return -1
+	}
+	return r.body.Length - r.got
+}
 
 // Session returns the session of the request's connection.
 func (r *Request) Session() *Session { return &r.session }

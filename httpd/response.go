@@ -23,6 +23,9 @@ var (
 	ErrHeadersFull = errors.New("httpd: too many response fields")
 	// ErrStatus says that the status is out of range, or its text not valid.
 	ErrStatus = errors.New("httpd: no valid response status")
+	// ErrNotBlocking says that only a blocking handler can do this: see
+	// Route.Blocking.
+	ErrNotBlocking = errors.New("httpd: not a blocking handler")
 	// ErrNoContent says that a response of this status has no content.
 	ErrNoContent = errors.New("httpd: no content with this status")
 )
@@ -39,6 +42,8 @@ type Response struct {
 	phrase   string // instead of the registered reason phrase; empty: that
 	ctype    string
 	set      fieldSet
+	via      *stream // of a blocking handler; nil: what is written stays until that returns
+	given    int64   // octets of content
 	content  []byte  // what Write has been given, until it is known how to frame it
 	err      error   // of what was set
 	code     ErrCode // of SendErr, for Config.Events; 0: it was not used
@@ -61,11 +66,11 @@ func (w *Response) reset() {
 	w.status, w.phrase, w.ctype = 200, "", defaultType
 	w.set.head, w.set.trailers, w.set.count = emptied(w.set.head), emptied(w.set.trailers), 0
 	w.content = emptied(w.content)
-	w.err, w.code, w.progress = nil, 0, unanswered
+	w.err, w.code, w.progress, w.via, w.given = nil, 0, unanswered, nil, 0
 }
 
 // hand leaves the memory that w does not use to next.
-func (w *Response) hand(next *Response) {
+func hand(w, next *Response) {
 	if w.progress == unanswered {
 		next.content, w.content = w.content, nil
 	}
@@ -193,7 +198,7 @@ func (w *Response) Send(content []byte) error {
 	if !w.wire.bare {
 		w.wire.out = append(w.wire.out, content...)
 	}
-	w.end(len(content))
+	endContent(w, len(content))
 	return nil
 }
 
@@ -205,7 +210,7 @@ func (w *Response) SendString(content string) error {
 	if !w.wire.bare {
 		w.wire.out = append(w.wire.out, content...)
 	}
-	w.end(len(content))
+	endContent(w, len(content))
 	return nil
 }
 
@@ -247,6 +252,7 @@ func (w *Response) SendRaw(p []byte) error {
 		return ErrSent
 	}
 	w.progress = raw
+	w.given += int64(len(p))
 	w.wire.out = append(w.wire.out, p...)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"moor.example/httpd/parser"
 )
@@ -20,6 +21,10 @@ import (
 // else: it must not wait. w and r, and every []byte they return, are valid
 // until it returns.
 type Handler func(w *Response, r *Request) error
+
+// A Middleware makes a handler of another: one that does something before it, or
+// behind, or in its place.
+type Middleware = func(Handler) Handler
 
 // A Route says which handler answers which requests.
 // (ESP-IDF: httpd_uri_t.)
@@ -36,6 +41,18 @@ type Route struct {
 	Pattern string
 	// Handler answers.
 	Handler Handler
+	// Blocking: the handler may wait. It runs on a goroutine of its own as soon as
+	// the request's head is here, and reads the content as it comes: see
+	// Request.Read. Its session serves no other request until it returns. There
+	// are at most Config.MaxDetached of them; one more is answered 503, and its
+	// session goes on. Config.MaxContentBytes is not for them.
+	Blocking bool
+	// Timeout bounds how long a Blocking handler may take: then its context is
+	// done, and Read, Write and Flush return os.ErrDeadlineExceeded. Zero: it is
+	// not bounded.
+	Timeout time.Duration
+	// Use wraps Handler, the first one outermost, inside of Config.Use.
+	Use []Middleware
 	// UserCtx is for the handler: see Request.UserCtx. The engine keeps it and
 	// never looks at it. With several loops it is shared by handlers that run
 	// at the same time.
@@ -84,6 +101,7 @@ func (srv *Server) UnhandleAll(pattern string) error {
 type routes struct {
 	matcher func(pattern string, path []byte) bool // nil: the exact one
 	most    int                                    // routes
+	use     []Middleware                           // around every handler
 	mu      sync.Mutex                             // held by writers
 	table   atomic.Pointer[[]*Route]
 }
@@ -115,6 +133,7 @@ func (t *routes) add(route Route) error {
 	if len(old) >= t.most {
 		return fmt.Errorf("%w: %s would be one more than %d", ErrRoutesFull, route.name(), t.most)
 	}
+	route.Handler = wrapped(wrapped(route.Handler, route.Use), t.use)
 	table := append(slices.Clip(old), &route)
 	t.table.Store(&table)
 	return nil
@@ -141,8 +160,18 @@ func (route *Route) check() error {
 		return fmt.Errorf("httpd: Route.Pattern %q does not begin with a slash", route.Pattern)
 	case route.Handler == nil:
 		return fmt.Errorf("httpd: Route %s has no Handler", route.name())
+	case route.Timeout < 0 || route.Timeout > 0 && !route.Blocking:
+		return fmt.Errorf("httpd: Route %s has the Timeout %v, and Blocking is %v", route.name(), route.Timeout, route.Blocking)
 	}
 	return nil
+}
+
+// wrapped is h within all of them, the first one outermost.
+func wrapped(h Handler, all []Middleware) Handler {
+	for _, m := range slices.Backward(all) {
+		h = m(h)
+	}
+	return h
 }
 
 // hides reports whether the route takes every request that one for method could

@@ -70,7 +70,7 @@ func endAll(kernels []kernel) {
 // newServer makes a server that listens and does not run: one loop per kernel.
 func newServer(cfg Config, kernels []kernel) (*Server, error) {
 	srv := &Server{cfg: cfg, timeouts: cfg.timeouts(), ended: make(chan struct{})}
-	srv.routes.matcher, srv.routes.most = cfg.Match, cfg.MaxRoutes
+	srv.routes.matcher, srv.routes.most, srv.routes.use = cfg.Match, cfg.MaxRoutes, cfg.Use
 	srv.budget.most = int64(cfg.MaxBufferBytes)
 	if cfg.MaxSessionsPerIP < cfg.MaxSessions {
 		srv.hosts.most, srv.hosts.at = cfg.MaxSessionsPerIP, map[netip.Prefix]*place{}

@@ -104,6 +104,10 @@ func (s *Session) SetTransportCtx(ctx any, free func(any)) {
 	old.release()
 }
 
+// Requests is how many requests the session has begun to answer, the one in hand
+// included. With ID it names a request.
+func (s *Session) Requests() int { return int(s.c.requests) }
+
 // Touch makes the session the most recently used one, as a request does: the
 // last to be purged. One whose request is detached is not purged anyway, and is
 // touched when that is completed. (ESP-IDF: httpd_sess_update_lru_counter.)

@@ -3,20 +3,25 @@ package httpd
 // settle decides what the connection waits for next. It is the last step of
 // every event: the session may have ended when it returns.
 func (c *conn) settle() {
-	switch {
+	switch d := c.detached; {
 	case c.out.buf != nil:
 		c.enter(stateFlush)
 		return
-	case c.detached != nil && c.last && c.ended.lost(): // its answer would follow what was cut off
+	case d != nil && c.last && c.ended.lost(): // its answer would follow what was cut off
 		c.close(c.ended)
 		return
-	case c.detached != nil:
+	case d != nil && !d.wants(c):
 		c.enter(stateHandler)
 		return
-	case c.last:
+	case d == nil && c.last:
 		c.finish()
 		return
 	}
+	c.await()
+}
+
+// await waits for octets, or for the server's end.
+func (c *conn) await() {
 	s := c.reading()
 	if c.l.ends != running && !c.ready && (s == stateFresh || s == stateIdle) {
 		c.last, c.ended = true, ReasonStop
@@ -32,6 +37,8 @@ func (c *conn) settle() {
 // reading is the state of a connection that waits for octets.
 func (c *conn) reading() state {
 	switch {
+	case c.detached != nil:
+		return stateStream
 	case c.ready: // it has them already
 		return stateIdle
 	case c.in.skip > 0 || c.in.drop && c.in.coding != unchunked:
@@ -40,7 +47,7 @@ func (c *conn) reading() state {
 		return stateContent
 	case c.in.buf != nil:
 		return stateHead
-	case c.fresh:
+	case c.requests == 0:
 		return stateFresh
 	}
 	return stateIdle
@@ -89,7 +96,11 @@ func (c *conn) watch() bool {
 // expired ends a state that has lasted too long: with an answer, if a part of
 // a request is here and has had none.
 func (c *conn) expired() {
-	if c.state == stateFlush && moves(c) {
+	switch {
+	case c.state == stateFlush && moves(c):
+		return
+	case c.state == stateStream:
+		c.detached.expired(c)
 		return
 	}
 	if !states[c.state].late || c.in.drop {

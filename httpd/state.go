@@ -14,6 +14,7 @@ const (
 	stateContent              // the head is here, a part of the content is not
 	stateDiscard              // answered already: the rest of the content is dropped
 	stateHandler              // the request is detached
+	stateStream               // it is, and its content goes to the handler as it comes
 	stateFlush                // a response waits for room in the socket
 	stateLinger               // our side is shut down, the peer's input is dropped
 	numStates
@@ -51,6 +52,7 @@ var states = [numStates]struct {
 	stateContent: {"content", wantRead, classContent, true, true, true},
 	stateDiscard: {"discard", wantRead, classContent, true, true, false},
 	stateHandler: {"handler", wantHangup, classNone, false, false, false},
+	stateStream:  {"stream", wantRead, classContent, true, true, false},
 	stateFlush:   {"flush", wantWrite, classSend, true, true, false},
 	stateLinger:  {"linger", wantRead, classLinger, false, false, false},
 }

@@ -48,6 +48,7 @@ type batch struct {
 	purge    bool        // a connection wants the place of a session of this loop
 	adopted  []socket    // to open sessions on: counted, so within MaxSessions
 	triggers []sess.Name // sessions to end, one per slot
+	stirs    []sess.Name // sessions whose blocking handler has something for the loop, one per slot
 	complete []sess.Name // sessions whose detached request is done, one per slot
 	funcs    []func()
 }
@@ -107,6 +108,14 @@ func (w *work) trigger(name sess.Name) error {
 		case name.Gen-todo.triggers[at-1].Gen > 0:
 			todo.triggers[at-1] = name
 		}
+		return nil
+	})
+}
+
+// stir comes once, until the loop has come: see stream.wake.
+func (w *work) stir(name sess.Name) {
+	w.put(func(todo *batch) error {
+		todo.stirs = append(todo.stirs, name)
 		return nil
 	})
 }
@@ -172,13 +181,13 @@ func (w *work) done() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now, w.begun = batch{}, false
-	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], complete: b.complete[:0], funcs: b.funcs[:0]}
+	w.spare = batch{adopted: b.adopted[:0], triggers: b.triggers[:0], stirs: b.stirs[:0], complete: b.complete[:0], funcs: b.funcs[:0]}
 	w.pending.Store(w.todo.any())
 }
 
 // any reports whether there is anything to do.
 func (b *batch) any() bool {
-	return b.ending != running || b.door || b.purge || len(b.adopted)+len(b.triggers)+len(b.complete)+len(b.funcs) > 0
+	return b.ending != running || b.door || b.purge || len(b.adopted)+len(b.triggers)+len(b.stirs)+len(b.complete)+len(b.funcs) > 0
 }
 
 // close lets nothing more in.
@@ -217,6 +226,11 @@ func (l *loop) runWork() {
 func (l *loop) beginWork() {
 	for _, s := range l.work.now.adopted {
 		l.open(s)
+	}
+	for _, name := range l.work.now.stirs {
+		if s := l.table.Lookup(name); s != nil { // nil: it has ended meanwhile
+			l.connOf(s).stir()
+		}
 	}
 	for _, name := range l.work.now.complete {
 		c := l.connOf(l.table.Lookup(name))

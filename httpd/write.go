@@ -1,5 +1,7 @@
 package httpd
 
+import "time"
+
 // mostWritten is how many octets Write gathers to send them with their length.
 // Beyond that they are sent in chunks.
 const mostWritten = 64 << 10
@@ -21,17 +23,92 @@ func (w *Response) Write(p []byte) (n int, err error) {
 		return 0, ErrNoContent
 	}
 	if w.progress == streaming {
-		w.wire.chunk(p)
-		return len(p), nil
+		return pieces(w, p)
 	}
 	w.progress = written
+	w.given += int64(len(p))
 	w.content = append(w.content, p...)
 	if len(w.content) > mostWritten {
 		w.stream()
 		w.wire.chunk(w.content)
 		w.content = emptied(w.content)
 	}
+	return handed(w, len(p), false)
+}
+
+// SetDeadlines sets when a blocking handler has waited long enough: from then on
+// Read, or Write and Flush, return os.ErrDeadlineExceeded if they would have to
+// wait. The zero time is never. Config.ContentTimeout and SendTimeout, which ask
+// for progress, hold all the same. A handler on the loop does not wait: it gets
+// ErrNotBlocking.
+func (w *Response) SetDeadlines(read, write time.Time) error {
+	if w.via == nil {
+		return ErrNotBlocking
+	}
+	w.via.limit(limitRead, read)
+	w.via.limit(limitWrite, write)
+	return nil
+}
+
+// Status returns the status that is set, or was sent: 200 at first.
+func (w *Response) Status() int { return w.status }
+
+// Written is how many octets of content the response has been given, whether
+// they are sent or not. What SendRaw writes counts whole.
+func (w *Response) Written() int64 { return w.given }
+
+// Flush sends what was written so far, before the content is complete: it is
+// sent in chunks from then on. In a blocking handler it waits for room, and
+// returns ErrSessionEnding if the peer is gone. On the loop nothing is sent
+// before the handler returns.
+func (w *Response) Flush() error {
+	switch {
+	case w.progress >= raw:
+		return ErrSent
+	case w.err != nil:
+		return w.err
+	case w.progress < streaming:
+		if len(w.content) > 0 && !takesContent(w.status) {
+			return ErrNoContent
+		}
+		w.stream()
+		w.wire.chunk(w.content)
+		w.content = w.content[:0]
+	}
+	_, err := handed(w, 0, true)
+	return err
+}
+
+// pieces adds p to the content of a response whose head is written. What a
+// blocking handler writes goes to the loop piece by piece.
+func pieces(w *Response, p []byte) (n int, err error) {
+	w.given += int64(len(p))
+	for w.via != nil && len(p)-n > streamBuffer/2 {
+		w.wire.chunk(p[n : n+streamBuffer/2])
+		if _, err := handed(w, 0, false); err != nil {
+			return n, err
+		}
+		n += streamBuffer / 2
+	}
+	w.wire.chunk(p[n:])
+	if _, err := handed(w, 0, false); err != nil {
+		return n, err
+	}
 	return len(p), nil
+}
+
+// handed hands the output over to the loop, if it is that of a blocking handler
+// and enough of it, or all of it is wanted. n is what Write returns.
+func handed(w *Response, n int, all bool) (int, error) {
+	if w.via == nil || !all && len(w.wire.out) < streamBuffer/2 {
+		return n, nil
+	}
+	if err := w.via.write(w.wire.out); err != nil {
+		w.fail(err)
+		return 0, err
+	}
+	w.wire.out, w.wire.begun, w.wire.headEnd = w.wire.out[:0], 0, 0 // the head is out of reach
+	return n, nil
 }
 
 // WriteString is Write for a string.
@@ -49,6 +126,7 @@ func (w *Response) begin(length int) error {
 	case length > 0 && !takesContent(w.status):
 		return ErrNoContent
 	}
+	w.given = int64(length)
 	w.frame(length)
 	return nil
 }
@@ -66,7 +144,7 @@ func (w *Response) frame(length int) {
 }
 
 // end writes what comes behind a content of known length.
-func (w *Response) end(length int) {
+func endContent(w *Response, length int) {
 	if w.progress == streaming {
 		w.wire.endChunk(length)
 		w.endStream()
@@ -99,7 +177,7 @@ func (w *Response) finish(err error) bool {
 		if !w.wire.bare {
 			w.wire.out = append(w.wire.out, w.content...)
 		}
-		w.end(len(w.content))
+		endContent(w, len(w.content))
 	case w.progress == streaming && err == nil && w.err == nil:
 		w.endStream()
 	}
