@@ -168,6 +168,10 @@ func (d *Detached) stir(c *conn) {
 		*out = append(*out, continueLine...)
 	}
 	c.send()
+	if c.out.buf == nil && !c.last && d.asksForConn() {
+		d.letGo(c)
+		return
+	}
 	if c.in.buf != nil && !d.fed {
 		c.keep(d.feed.take(c, c.in.buf.B))
 	}

@@ -83,7 +83,7 @@ func (c *conn) receive() bool {
 	b := c.l.pool.common
 	if c.in.buf != nil {
 		if b = c.l.pool.room(c.in.buf, c.in.limit(&c.l.srv.cfg)); len(b) == 0 {
-			c.l.x.overload(c, c.in.buf.B)
+			c.overload(c.in.buf.B)
 			c.keep(nil)
 			c.send()
 			c.settle()
@@ -218,7 +218,7 @@ func (c *conn) keep(rest []byte) {
 // a detached request, or output that waits, it has no answer, for that one's comes
 // first, and is the last.
 func (c *conn) overload(rest []byte) {
-	if c.detached == nil && c.out.buf == nil {
+	if c.detached == nil && c.out.buf == nil && c.in.receiver == nil {
 		c.l.x.overload(c, rest)
 		return
 	}

@@ -38,7 +38,8 @@ type Detached struct {
 	err   error // of Complete
 	early error // of the handler that detached it
 
-	feed // of a blocking handler
+	feed            // of a blocking handler
+	taken *hijacked // the connection that it has taken over; nil: it is the loop's
 
 	gone    bool // the peer has hung up: that is told once
 	severed bool // its session is to end, and waits for Complete

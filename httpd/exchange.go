@@ -250,6 +250,9 @@ func (x *exchange) end(c *conn) {
 	}
 	c.state = stateIdle // what begins now has all its time
 	c.last = c.last || x.w.wire.close
+	if x.w.upgrade != nil && !c.last {
+		c.in.receiver = x.w.upgrade
+	}
 	c.l.table.Touch(c.s)
 	x.tell(c)
 }

@@ -30,6 +30,8 @@ type input struct {
 	drop   bool                       // what comes of it is dropped: the request has been answered
 	empty  uint8                      // octets of empty lines before the request-line
 	guard  parser.Guard               // of an incomplete head or trailer section
+
+	receiver Receiver // takes everything: there are no messages any more
 }
 
 // A coding is how far a chunked body has come.
@@ -46,6 +48,8 @@ const (
 // is longer than this is refused by the parser.
 func (in *input) limit(cfg *Config) int {
 	switch {
+	case in.receiver != nil && in.coding == unchunked:
+		return cfg.MaxContentBytes
 	case in.need > 0:
 		return in.need
 	case in.coding != unchunked:
@@ -90,6 +94,8 @@ func (c *conn) message(b []byte) (rest []byte, more bool) {
 		return b[n:], true
 	case in.coding != unchunked:
 		return c.decode(b, false)
+	case in.receiver != nil:
+		return c.give(b)
 	case in.need > len(b):
 		return b, false
 	case in.need == 0:

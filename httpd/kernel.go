@@ -64,6 +64,9 @@ type kernel interface {
 	// way is lost, and the system has nothing left to remember.
 	Reset(fd int)
 	Close(fd int)
+	// Release is Close for a socket that lives on: in the connection that it
+	// returns. It must not be watched any more.
+	Release(fd int) (net.Conn, error)
 
 	// End gives back what the kernel itself holds. It is the last call.
 	End()

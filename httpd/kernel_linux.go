@@ -272,6 +272,12 @@ func (k *epoll) Reset(fd int) {
 // Close never asks again after EINTR: Linux has freed the descriptor by then.
 func (k *epoll) Close(fd int) { unix.Close(fd) }
 
+func (k *epoll) Release(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "session")
+	defer f.Close()
+	return net.FileConn(f) // it has a descriptor of its own
+}
+
 func (k *epoll) End() {
 	unix.Close(k.wakefd)
 	unix.Close(k.epfd)
@@ -361,31 +367,17 @@ func boundAddr(fd int, a address) net.Addr {
 	if a.path != "" {
 		return &net.UnixAddr{Name: a.path, Net: "unix"}
 	}
-	sa, err := unix.Getsockname(fd)
-	if addr := netAddr(sa); err == nil && addr != nil {
+	if addr := netAddr(unix.Getsockname(fd)); addr != nil {
 		return addr
 	}
 	return a.tcp()
 }
 
-func (k *epoll) Peer(fd int) net.Addr {
-	sa, err := unix.Getpeername(fd)
-	if err != nil {
-		return nil
-	}
-	return netAddr(sa)
-}
+func (k *epoll) Peer(fd int) net.Addr  { return netAddr(unix.Getpeername(fd)) }
+func (k *epoll) Local(fd int) net.Addr { return netAddr(unix.Getsockname(fd)) }
 
-func (k *epoll) Local(fd int) net.Addr {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return nil
-	}
-	return netAddr(sa)
-}
-
-// netAddr is nil for an address of an unknown family.
-func netAddr(sa unix.Sockaddr) net.Addr {
+// netAddr is nil for an address of an unknown family, and without one.
+func netAddr(sa unix.Sockaddr, _ error) net.Addr {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}

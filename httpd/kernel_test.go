@@ -65,9 +65,10 @@ type sock struct {
 	silent    bool // there is room, and no event says so
 	unsent    bool // the peer had no room for all that was sent
 	sendFails outcome
-	unwatched bool // Watch fails
-	told      bool // the hang-up was reported: it is not again before the next Watch
-	resets    bool // Close resets the connection
+	unwatched bool     // Watch fails
+	told      bool     // the hang-up was reported: it is not again before the next Watch
+	resets    bool     // Close resets the connection
+	lives     net.Conn // what Release returns
 	name      sess.Name
 	want      interest
 	shut      bool
@@ -325,6 +326,21 @@ func (k *script) Sever(fd int) {
 func (k *script) Reset(fd int) {
 	k.t.Helper()
 	k.sock("Reset", fd).resets = true
+}
+
+// Release fails if there is no conn that the test holds the other end of.
+func (k *script) Release(fd int) (net.Conn, error) {
+	s := k.sock("Release", fd)
+	if s.want != 0 {
+		k.t.Errorf("Release of %d, which is watched", fd)
+	}
+	s.closed = true
+	delete(k.socks, fd)
+	k.note("release %d", fd)
+	if s.lives == nil {
+		return nil, errors.New("no descriptor is left")
+	}
+	return s.lives, nil
 }
 
 func (k *script) Close(fd int) {

@@ -63,6 +63,7 @@ func (*void) Shutdown(int)                                   {}
 func (*void) Sever(int)                                      {}
 func (*void) Reset(int)                                      {}
 func (*void) Close(int)                                      {}
+func (*void) Release(int) (net.Conn, error)                  { return nil, nil }
 func (k *void) Peer(int) net.Addr                            { return &k.peer }
 
 func (*void) Recv(_ int, p []byte) (int, outcome, error) {

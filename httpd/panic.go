@@ -12,7 +12,7 @@ var errPanic = errors.New("httpd: a handler panicked")
 // call runs the handler of the request. One that panics has failed: nothing but
 // its session ends for it. What it has sent stays as it is.
 func (x *exchange) call(c *conn) (err error) {
-	defer x.recovered(c, &err)
+	defer recovered(c, x, &err)
 	return x.r.route.Handler(&x.w, &x.r)
 }
 
@@ -20,24 +20,28 @@ func (x *exchange) call(c *conn) (err error) {
 func (x *exchange) callErr(c *conn, h ErrHandler, code ErrCode) (err error) {
 	x.failing = true
 	defer func() { x.failing = false }()
-	defer x.recovered(c, &err)
+	defer recovered(c, x, &err)
 	return h(&x.w, &x.r, code)
 }
 
-// recovered notes a panic. It is to be deferred.
-func (x *exchange) recovered(c *conn, err *error) {
+// recovered notes a panic: that of the handler of x, or of a receiver (nil). It is
+// to be deferred.
+func recovered(c *conn, x *exchange, err *error) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	*err = errPanic
-	w := &x.w
-	if w.progress == written { // nothing of it was sent
-		w.content, w.progress = emptied(w.content), unanswered
+	var method, path []byte
+	if x != nil {
+		method, path = []byte(x.r.Method()), pathOf(&x.r)
+		if x.w.progress == written { // nothing of it was sent
+			x.w.content, x.w.progress = emptied(x.w.content), unanswered
+		}
 	}
 	if log := c.l.srv.cfg.Logger; log != nil {
-		log.Error("httpd: a handler panicked", "session", x.r.session.ID().String(), "panic", p,
-			"method", logged([]byte(x.r.Method())), "path", logged(pathOf(&x.r)), "stack", string(debug.Stack()))
+		log.Error("httpd: a handler panicked", "session", ID{c.l.index, c.s.Name()}.String(), "panic", p,
+			"method", logged(method), "path", logged(path), "stack", string(debug.Stack()))
 	}
 }
 

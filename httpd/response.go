@@ -48,6 +48,7 @@ type Response struct {
 	err      error   // of what was set
 	code     ErrCode // of SendErr, for Config.Events; 0: it was not used
 	progress progress
+	upgrade  Receiver // the session's, once the response is sent
 }
 
 // A progress is how far a response has come.
@@ -66,7 +67,7 @@ func (w *Response) reset() {
 	w.status, w.phrase, w.ctype = 200, "", defaultType
 	w.set.head, w.set.trailers, w.set.count = emptied(w.set.head), emptied(w.set.trailers), 0
 	w.content = emptied(w.content)
-	w.err, w.code, w.progress, w.via, w.given = nil, 0, unanswered, nil, 0
+	w.err, w.code, w.progress, w.via, w.given, w.upgrade = nil, 0, unanswered, nil, 0, nil
 }
 
 // hand leaves the memory that w does not use to next.

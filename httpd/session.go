@@ -150,6 +150,8 @@ func (s *Session) Send(p []byte) error {
 	c, x := s.c, s.x
 	most := c.l.srv.cfg.MaxOutputBytes
 	switch {
+	case c.s.FD() < 0: // its connection was hijacked
+		return ErrSessionEnding
 	case x != nil && x.w.progress == streaming:
 		return ErrSent
 	case x != nil && x.detached != nil: // not the loop asks, and its state is not ours

@@ -1,5 +1,7 @@
 package httpd
 
+import "net"
+
 // settle decides what the connection waits for next. It is the last step of
 // every event: the session may have ended when it returns.
 func (c *conn) settle() {
@@ -23,7 +25,7 @@ func (c *conn) settle() {
 // await waits for octets, or for the server's end.
 func (c *conn) await() {
 	s := c.reading()
-	if c.l.ends != running && !c.ready && (s == stateFresh || s == stateIdle) {
+	if c.l.ends != running && !c.ready && (s == stateFresh || s == stateIdle || s == stateUpgraded) {
 		c.last, c.ended = true, ReasonStop
 		c.finish()
 		return
@@ -43,6 +45,8 @@ func (c *conn) reading() state {
 		return stateIdle
 	case c.in.skip > 0 || c.in.drop && c.in.coding != unchunked:
 		return stateDiscard
+	case c.in.receiver != nil:
+		return stateUpgraded
 	case c.in.need > 0 || c.in.coding != unchunked:
 		return stateContent
 	case c.in.buf != nil:
@@ -127,7 +131,7 @@ func moves(c *conn) bool {
 
 // quiet reports whether nothing is in hand and nothing is owed.
 func (c *conn) quiet() bool {
-	return c.s != nil && (c.state == stateFresh || c.state == stateIdle && !c.ready)
+	return c.s != nil && !c.ready && (c.state == stateFresh || c.state == stateIdle || c.state == stateUpgraded)
 }
 
 // finish ends the session after its last response. If input is left unread in
@@ -152,6 +156,13 @@ func (c *conn) finish() {
 	c.enter(stateLinger)
 }
 
+// farewell tells the peer of the end, where a transport has words for it.
+func (c *conn) farewell() {
+	if c.l.carrier.t != nil && c.state != stateOpen && c.state != stateHandler {
+		c.l.carrier.closeSend(c)
+	}
+}
+
 // drain drops what the peer still sends.
 func (c *conn) drain() {
 	n, o := c.l.carrier.recv(c, c.l.pool.common)
@@ -166,10 +177,12 @@ func (c *conn) drain() {
 // close ends the session. It is the only place where one ends, and nothing of
 // c may be used afterwards.
 //
-// A session whose request is detached ends when that is completed.
+// A session whose request is detached ends when that is completed, unless its
+// handler takes over the connection.
 func (c *conn) close(r CloseReason) {
-	if c.detached != nil {
-		c.detached.sever(c, r)
+	d := c.detached
+	if d != nil && d.taken == nil {
+		d.sever(c, r)
 		return
 	}
 	l, s, fd, was := c.l, c.s, c.fd(), c.link.open
@@ -178,14 +191,14 @@ func (c *conn) close(r CloseReason) {
 		c.last = true
 		hook(&Session{c: c}, r)
 	}
-	// 2. So is the peer, through the transport, if it has all that was said to it.
-	// What is cut short must not look complete.
+	// 2. So is the peer, if it has all that was said to it. What is cut short must
+	// not look complete.
 	reset := c.out.buf != nil || c.cut || l.srv.cfg.LingerTimeout < 0
-	if l.carrier.t != nil && !reset && c.state != stateOpen && c.state != stateHandler {
-		l.carrier.closeSend(c)
+	if !reset {
+		c.farewell()
 	}
 	// 3. No event may come for a socket that lives on under another descriptor.
-	if c.shared {
+	if c.shared || d != nil {
 		l.kernel.Unwatch(fd)
 	}
 	// 4. The buffers go back.
@@ -196,16 +209,27 @@ func (c *conn) close(r CloseReason) {
 	l.work.live[s.Name().Slot].Store(0)
 	l.closed[r]++
 	// 5. The socket goes first: the peer need not wait for a free function.
-	if reset {
+	var lives net.Conn
+	var err error
+	switch {
+	case d != nil:
+		lives, err = l.kernel.Release(fd)
+	case reset:
 		l.kernel.Reset(fd)
+		fallthrough
+	default:
+		l.kernel.Close(fd)
 	}
-	l.kernel.Close(fd)
 	if was {
 		l.srv.tell(Event{Kind: EventDisconnected, Session: ID{l.index, s.Name()}})
 	}
-	// 6. The contexts are freed, once.
-	s.Release()
-	below.release()
+	// 6. The contexts are freed, once, or moored to the socket that lives on.
+	if d != nil {
+		d.passOn(s, below, lives, err)
+	} else {
+		s.Release()
+		below.release()
+	}
 	// 7. The slot is free: from here on its name is nobody's.
 	l.table.End(s)
 	l.srv.hosts.leave(from)

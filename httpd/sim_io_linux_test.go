@@ -1,6 +1,8 @@
 package httpd
 
 import (
+	"net"
+
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd/sess"
@@ -200,6 +202,12 @@ func (k *simKernel) Reset(fd int) {
 
 // Close frees the number. A socket that has another descriptor must not be
 // watched any more: its events would go on for ever.
+// Release always fails: there is nobody who would take the socket.
+func (k *simKernel) Release(fd int) (net.Conn, error) {
+	k.Close(fd)
+	return nil, unix.EMFILE
+}
+
 func (k *simKernel) Close(fd int) {
 	w := k.w
 	w.meanwhile()

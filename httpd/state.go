@@ -7,16 +7,17 @@ import "time"
 type state uint8
 
 const (
-	stateOpen    state = iota // accepted: the transport is not ready yet
-	stateFresh                // no octet has arrived yet
-	stateIdle                 // between two requests
-	stateHead                 // a part of a request's head is here
-	stateContent              // the head is here, a part of the content is not
-	stateDiscard              // answered already: the rest of the content is dropped
-	stateHandler              // the request is detached
-	stateStream               // it is, and its content goes to the handler as it comes
-	stateFlush                // a response waits for room in the socket
-	stateLinger               // our side is shut down, the peer's input is dropped
+	stateOpen     state = iota // accepted: the transport is not ready yet
+	stateFresh                 // no octet has arrived yet
+	stateIdle                  // between two requests
+	stateHead                  // a part of a request's head is here
+	stateContent               // the head is here, a part of the content is not
+	stateDiscard               // answered already: the rest of the content is dropped
+	stateUpgraded              // another protocol has taken over
+	stateHandler               // the request is detached
+	stateStream                // it is, and its content goes to the handler as it comes
+	stateFlush                 // a response waits for room in the socket
+	stateLinger                // our side is shut down, the peer's input is dropped
 	numStates
 )
 
@@ -45,16 +46,17 @@ var states = [numStates]struct {
 	paced bool // which takes Config.MinProgressBytes
 	late  bool // a part of a request is here: it is answered 408
 }{
-	stateOpen:    {"open", wantRead, classOpen, false, false, false},
-	stateFresh:   {"fresh", wantRead, classHead, false, false, false},
-	stateIdle:    {"idle", wantRead, classIdle, true, false, false},
-	stateHead:    {"head", wantRead, classHead, false, false, true},
-	stateContent: {"content", wantRead, classContent, true, true, true},
-	stateDiscard: {"discard", wantRead, classContent, true, true, false},
-	stateHandler: {"handler", wantHangup, classNone, false, false, false},
-	stateStream:  {"stream", wantRead, classContent, true, true, false},
-	stateFlush:   {"flush", wantWrite, classSend, true, true, false},
-	stateLinger:  {"linger", wantRead, classLinger, false, false, false},
+	stateOpen:     {"open", wantRead, classOpen, false, false, false},
+	stateFresh:    {"fresh", wantRead, classHead, false, false, false},
+	stateIdle:     {"idle", wantRead, classIdle, true, false, false},
+	stateHead:     {"head", wantRead, classHead, false, false, true},
+	stateContent:  {"content", wantRead, classContent, true, true, true},
+	stateDiscard:  {"discard", wantRead, classContent, true, true, false},
+	stateUpgraded: {"upgraded", wantRead, classIdle, true, false, false},
+	stateHandler:  {"handler", wantHangup, classNone, false, false, false},
+	stateStream:   {"stream", wantRead, classContent, true, true, false},
+	stateFlush:    {"flush", wantWrite, classSend, true, true, false},
+	stateLinger:   {"linger", wantRead, classLinger, false, false, false},
 }
 
 // timeouts are the classes' times, negative for none.
@@ -96,13 +98,16 @@ const (
 	ReasonPurged
 	// ReasonNoRoom: its output had to wait, and Config.MaxBufferBytes were spent.
 	ReasonNoRoom
+	// ReasonReleased: a handler has taken the connection over: see
+	// Response.Hijack.
+	ReasonReleased
 	// ReasonRefusedByHook: Config.OnOpen returned an error. OnClose is not told.
 	ReasonRefusedByHook
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
-	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "no room", "refused by hook",
+	"peer", "served", "refused", "handler", "expired", "trigger", "stop", "broken", "purged", "no room", "released", "refused by hook",
 }
 
 // lost reports whether no output gets through any more.

@@ -33,6 +33,8 @@ type stream struct {
 	out      pipe  // output that the loop has not taken
 	full     bool  // the handler waits for room in it
 	err      error // nothing more comes, and nothing goes
+
+	handover handover
 }
 
 // An invite is how it stands with a peer that waits to be asked for its content

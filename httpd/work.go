@@ -233,8 +233,10 @@ func (l *loop) beginWork() {
 		}
 	}
 	for _, name := range l.work.now.complete {
-		c := l.connOf(l.table.Lookup(name))
-		c.detached.conclude(c)
+		if s := l.table.Lookup(name); s != nil { // nil: its connection was hijacked
+			c := l.connOf(s)
+			c.detached.conclude(c)
+		}
 	}
 }
 

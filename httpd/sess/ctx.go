@@ -107,6 +107,16 @@ func (s *Session) TakeCtx() (ctx any, free func(any)) {
 	return ctx, free
 }
 
+// Leave takes the contexts away from s, which is released by that, and returns them
+// in a session of their own: it has the name of s, no descriptor and no place in
+// any Table, and its Release frees them. It is for a connection that goes on
+// elsewhere, and keeps what was moored to it.
+func (s *Session) Leave() *Session {
+	own := &Session{ctx: s.ctx, free: s.free, replaced: s.replaced, fd: -1, slot: s.slot, gen: s.gen, class: none, phase: s.phase}
+	s.ctx, s.free, s.replaced, s.phase = nil, nil, nil, released
+	return own
+}
+
 // freeReplaced frees the context that the request put aside, if it did.
 func (s *Session) freeReplaced() {
 	if r := s.replaced; r != nil {
