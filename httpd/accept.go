@@ -9,7 +9,6 @@ type door struct {
 	retry   time.Duration // if not 0: when to look again, for the system had no room
 	tries   int           // to purge in vain: the next is for the next loop
 	starved bool          // it had none the last time
-	refused uint64        // how many times it had none
 }
 
 // accept takes what waits at the listening descriptor, as far as there is
@@ -28,6 +27,7 @@ func (l *loop) accept() {
 				l.deal(socket{fd: fd, place: place})
 				continue
 			}
+			l.tooMany++
 			l.kernel.Reset(fd) // nothing of it shall stay here
 			l.kernel.Close(fd)
 			l.srv.leave()
@@ -36,9 +36,9 @@ func (l *loop) accept() {
 			l.srv.leave()
 			continue
 		case again: // nobody is left waiting
-			l.door.starve(nil, l.srv)
+			l.starve(nil)
 		case scarce, broken: // trying at once would be in vain, and never end
-			l.door.starve(err, l.srv)
+			l.starve(err)
 			l.door.retry = l.now + acceptRetry
 			l.pauseDoor()
 		}
@@ -50,9 +50,10 @@ func (l *loop) accept() {
 // starve notes that the system has no room for a connection, err being its
 // word, or has had some for all that waited (nil). Each is logged once: where
 // room comes and goes, that is one time of scarcity.
-func (d *door) starve(err error, srv *Server) {
+func (l *loop) starve(err error) {
+	d, srv := &l.door, l.srv
 	if err != nil {
-		d.refused++
+		l.starved++
 	}
 	if (err != nil) == d.starved {
 		return
@@ -64,7 +65,7 @@ func (d *door) starve(err error, srv *Server) {
 	case err != nil:
 		log.Warn("moor: connections wait: the system has no room for them", "error", err, "sessions", srv.sessions.Load()-1) // less the place that was for it
 	default:
-		log.Info("moor: connections are accepted again", "refused", d.refused)
+		log.Info("moor: connections are accepted again", "refused", l.starved)
 	}
 }
 

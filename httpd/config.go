@@ -124,8 +124,10 @@ type Config struct {
 	// it happens to. It must not wait. With several loops it runs on them at the
 	// same time. (ESP-IDF: ESP_HTTP_SERVER_EVENT.)
 	Events func(e Event)
-	// Logger, if not nil, is told when connections cannot be accepted because the
-	// system has no room, and when they can again.
+	// Logger, if not nil, has a line for each session that ends (Info), for each
+	// handler that panics, with its stack (Error), and for a time in which
+	// connections cannot be accepted because the system has no room (Warn). It is
+	// called on the loops. Nothing of a request that is served is logged.
 	Logger *slog.Logger
 	// UserCtx is for the application: see Server.UserCtx.
 	// (ESP-IDF: global_user_ctx.)

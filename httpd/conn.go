@@ -31,6 +31,7 @@ type conn struct {
 // A waiting is what a connection waits for.
 type waiting struct {
 	state    state
+	counted  state    // as which it is counted: see enter
 	want     interest // what the descriptor is watched for; 0: not yet
 	progress int      // octets since the deadline was set
 }

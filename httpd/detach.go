@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"moor.example/httpd/sess"
 )
@@ -34,7 +35,8 @@ type Detached struct {
 	name  sess.Name
 	mu    sync.Mutex // of the session's context, which hooks and work may ask for, too
 	done  atomic.Bool
-	size  int   // octets of the copied message
+	size  int // octets of the copied message
+	began time.Duration
 	err   error // of Complete
 	early error // of the handler that detached it
 
@@ -64,7 +66,7 @@ func (r *Request) Detach() (*Detached, error) {
 		l.srv.detached.Add(-1)
 		return nil, ErrDetachedFull
 	}
-	d := &Detached{x: x, l: l, name: c.s.Name(), size: size}
+	d := &Detached{x: x, l: l, name: c.s.Name(), size: size, began: l.now}
 	l.x = x.leave(l)
 	x.r.message, x.r.trailers = message, trailers
 	x.detached, c.detached = d, d
@@ -123,6 +125,7 @@ func (d *Detached) conclude(c *conn) {
 	c.detached = nil
 	l.work.detached--
 	l.srv.detached.Add(-1)
+	l.times.add(l.now - d.began)
 	l.srv.budget.give(d.size)
 	l.work.live[d.name.Slot].Store(d.name.Gen)
 	if d.severed {

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"time"
 
 	"moor.example/httpd/parser"
 )
@@ -200,13 +201,25 @@ func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
 // comes then is Detached.Complete's business.
 func (x *exchange) handle(c *conn) {
 	x.begin(c)
+	l := c.l
+	timed := l.requests%timedOne == 1
+	var began time.Duration
+	if timed {
+		began = l.kernel.Now()
+	}
 	err := x.call(c)
+	if timed {
+		l.times.add(l.kernel.Now() - began)
+	}
 	if x.detached != nil {
 		x.detached.early = err
 		return
 	}
 	x.conclude(c, err)
 }
+
+// timedOne: one handler in so many is timed. The clock is read for no other.
+const timedOne = 64
 
 // begin makes the exchange ready to answer the request in hand.
 func (x *exchange) begin(c *conn) {
@@ -221,6 +234,7 @@ func (x *exchange) begin(c *conn) {
 	r.session = Session{c, x}
 	c.ended = ReasonServed
 	c.requests++
+	c.l.requests++
 	c.s.Begin()
 }
 
@@ -259,6 +273,7 @@ func (x *exchange) end(c *conn) {
 
 // tell reports the response to Config.Events.
 func (x *exchange) tell(c *conn) {
+	c.l.respond(&x.w)
 	c.tell(EventHeadersSent, 0)
 	if x.w.code != 0 {
 		c.tell(EventError, int(x.w.code))
@@ -289,6 +304,7 @@ func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	x.prepare(c, b)
 	x.w.wire.close = true
 	c.requests++
+	c.l.requests++
 	x.fail(c, code)
 	c.s.Commit()
 	x.life.reset()

@@ -106,6 +106,7 @@ func (d *Detached) passOn(s *sess.Session, below *held, lives net.Conn, err erro
 	h.Conn, h.below, h.own = lives, below, s.Leave()
 	l.work.detached--
 	l.srv.detached.Add(-1)
+	l.times.add(l.now - d.began)
 	l.srv.budget.give(d.size)
 	d.stream.release()
 	// The handler waits in Hijack, and finds a session that nobody else has.

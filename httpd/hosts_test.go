@@ -345,7 +345,7 @@ func TestStarvedLog(t *testing.T) {
 		if got := log.String(); logs && got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-		if n := r.l.door.refused; n != 15 {
+		if n := r.l.starved; n != 15 {
 			t.Errorf("%d refusals were counted, want 15", n)
 		}
 		r.finish()

@@ -37,13 +37,6 @@ type loop struct {
 	seen
 }
 
-// seen is what others may see of a loop.
-type seen struct {
-	load   atomic.Int32       // sessions it has or is about to get
-	busy   atomic.Bool        // within a turn, and not waiting
-	closed [numReasons]uint64 // sessions ended so far, by reason
-}
-
 // An ending is how far a server, or one of its loops, is on its way out.
 type ending int32
 
@@ -92,7 +85,9 @@ func (l *loop) run() error {
 // turn waits, serves what is ready, goes on with what is in hand, does the
 // work of others and ends what has had its time.
 func (l *loop) turn() error {
-	n, err := l.kernel.Wait(l.untilDeadline())
+	timeout := l.untilDeadline()
+	l.show()
+	n, err := l.kernel.Wait(timeout)
 	if err != nil {
 		return err
 	}
@@ -179,6 +174,8 @@ func (l *loop) open(from socket) {
 	if *block == nil {
 		*block = make([]conn, connBlock)
 	}
+	l.accepted++
+	l.inState[stateOpen]++
 	c := l.connOf(s)
 	*c = conn{l: l, s: s, shared: from.shared, from: from.place}
 	l.carrier.open(c)
@@ -236,5 +233,6 @@ func (l *loop) end() {
 	for l.work.pending.Load() {
 		l.runWork()
 	}
+	l.show()
 	l.kernel.End()
 }

@@ -138,6 +138,7 @@ func (x *exchange) late(c *conn) {
 		x.w.wire.announceClose()
 	}
 	c.requests++
+	c.l.requests++
 	x.end(c)
 	if c.last {
 		c.unread, c.ended = true, ReasonExpired

@@ -64,7 +64,11 @@ func (c *conn) enter(s state) {
 	begins := c.want == 0 // the first state of all
 	same := row.class == old.class && (s == c.state || !row.renew)
 	moves := row.renew && (!row.paced || c.progress >= c.l.srv.cfg.MinProgressBytes)
-	c.state = s
+	if c.state = s; s != c.counted {
+		c.l.inState[c.counted]--
+		c.l.inState[s]++
+		c.counted = s
+	}
 	if !c.watch() || !begins && same && !moves {
 		return
 	}
@@ -100,10 +104,11 @@ func (c *conn) watch() bool {
 // expired ends a state that has lasted too long: with an answer, if a part of
 // a request is here and has had none.
 func (c *conn) expired() {
-	switch {
-	case c.state == stateFlush && moves(c):
+	if c.state == stateFlush && moves(c) {
 		return
-	case c.state == stateStream:
+	}
+	c.l.expired[states[c.state].class]++
+	if c.state == stateStream {
 		c.detached.expired(c)
 		return
 	}
@@ -203,6 +208,8 @@ func (c *conn) close(r CloseReason) {
 	}
 	// 4. The buffers go back.
 	below, from := c.link.ctx, c.from
+	l.inState[c.counted]--
+	l.logEnd(c, r)
 	l.pool.release(&c.in.buf)
 	l.pool.release(&c.out.buf)
 	*c = conn{}

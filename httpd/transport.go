@@ -128,24 +128,28 @@ func (k *carrier) session(c *conn) *Session {
 func (k *carrier) recv(c *conn, p []byte) (n int, o outcome) {
 	if k.t == nil {
 		n, o, _ = c.l.kernel.Recv(c.fd(), p)
+		c.l.received += uint64(n)
 		return n, o
 	}
 	n, err := k.t.Recv(k.session(c), p)
 	if n < 0 || n > len(p) {
 		return 0, broken
 	}
+	c.l.received += uint64(n)
 	return verdict(n, err, wantRead, &c.link.recv)
 }
 
 func (k *carrier) send(c *conn, p []byte) (n int, o outcome) {
 	if k.t == nil {
 		n, o, _ = c.l.kernel.Send(c.fd(), p)
+		c.l.sent += uint64(n)
 		return n, o
 	}
 	n, err := k.t.Send(k.session(c), p)
 	if n < 0 || n > len(p) {
 		return 0, broken
 	}
+	c.l.sent += uint64(n)
 	return verdict(n, err, wantWrite, &c.link.send)
 }
 

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"errors"
+	"net"
 	"runtime/debug"
 	"strconv"
 )
@@ -40,9 +41,24 @@ func recovered(c *conn, x *exchange, err *error) {
 		}
 	}
 	if log := c.l.srv.cfg.Logger; log != nil {
-		log.Error("httpd: a handler panicked", "session", ID{c.l.index, c.s.Name()}.String(), "panic", p,
+		log.Error("moor: a handler panicked", "session", ID{c.l.index, c.s.Name()}.String(), "panic", p,
 			"method", logged(method), "path", logged(path), "stack", string(debug.Stack()))
 	}
+}
+
+// logEnd has a line for each session that ends.
+func (l *loop) logEnd(c *conn, r CloseReason) {
+	if log := l.srv.cfg.Logger; log != nil {
+		log.Info("moor: a session ended", "session", ID{l.index, c.s.Name()}.String(), "peer", addrText(l.kernel.Peer(c.fd())),
+			"reason", r.String(), "requests", c.requests)
+	}
+}
+
+func addrText(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
 }
 
 // logged is what a log may have of what a peer has sent: quoted, and cut.
