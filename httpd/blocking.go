@@ -11,9 +11,10 @@ import (
 type feed struct {
 	*stream         // nil: the handler is none
 	left    int64   // octets of its content that are to come, if their number is known
+	came    int     // octets of its chunks that have come
 	fed     bool    // all of its content has come, or no more will
 	closes  bool    // its session is to end with it
-	wrong   ErrCode // what was wrong with its content; 0: nothing
+	refused ErrCode // what was wrong with its content; 0: nothing
 }
 
 // spawn runs the blocking handler of the request whose head, of n octets, is at
@@ -24,6 +25,8 @@ func (x *exchange) spawn(c *conn, b []byte, n int) (code ErrCode) {
 	x.begin(c)
 	d, err := r.Detach()
 	if err != nil {
+		c.requests-- // it is yet to begin
+		c.l.requests--
 		return ErrServiceUnavailable
 	}
 	d.stream = newStream(d.l, d.name)
@@ -39,8 +42,14 @@ func (x *exchange) spawn(c *conn, b []byte, n int) (code ErrCode) {
 		x.life.until = time.Now().Add(t)
 		d.limit(limitAll, x.life.until)
 	}
-	go d.run(c)
 	return 0
+}
+
+// start lets the handler begin. What is here of its content it finds there.
+func (d *Detached) start(c *conn, b []byte) (rest []byte) {
+	rest = d.feed.take(c, b)
+	go d.run(c)
+	return rest
 }
 
 // run is the goroutine of a blocking handler.
@@ -68,7 +77,7 @@ func (f *feed) take(c *conn, b []byte) (rest []byte) {
 			n = int(min(int64(n), f.left))
 			f.left -= int64(n)
 			f.give(c, piece[:n])
-			if f.left == 0 {
+			if f.left == 0 && !f.fed { // or else not all of it was given
 				f.fed = true
 				f.end(nil)
 			}
@@ -88,6 +97,7 @@ func (f *feed) take(c *conn, b []byte) (rest []byte) {
 func (f *feed) decode(c *conn, piece []byte) int {
 	limits := parser.ChunkLimits{Content: math.MaxInt, Extensions: c.l.srv.cfg.MaxExtensionBytes}
 	content, n, err := c.in.chunks.Decode(piece, &limits)
+	f.came += content
 	f.give(c, piece[:content])
 	switch err {
 	case nil:
@@ -129,8 +139,8 @@ func (f *feed) endChunks(c *conn, b []byte) (rest []byte) {
 // refuse ends a content that goes wrong. The handler is told when it reads on,
 // and its answer is the last one.
 func (f *feed) refuse(c *conn, code ErrCode) {
-	f.fail(code)
-	f.wrong, f.fed = code, true
+	f.spoil(code)
+	f.refused, f.fed = code, true
 	c.last, c.unread, c.ended = true, true, ReasonRefused
 	if code == ErrRequestTimeout {
 		c.ended = ReasonExpired
@@ -181,21 +191,32 @@ func (d *Detached) stir(c *conn) {
 // leaveRest leaves the content that the handler has not read to be dropped when
 // it comes, unless it is too long for that, or may not come at all.
 func (f *feed) leaveRest(c *conn) {
-	switch {
+	switch most := c.l.srv.cfg.MaxContentBytes; {
 	case f.fed:
-	case f.uninvited(), f.left > int64(c.l.srv.cfg.MaxContentBytes):
+	case f.uninvited(), f.left > int64(most), c.in.chunks.Left() > most:
 		c.last, c.unread = true, true
 	case c.in.coding != unchunked:
-		c.in.drop = true
+		c.in.drop, c.in.past = true, f.came
 	default:
 		c.in.skip = int(f.left)
 	}
 }
 
+// begun reports whether a part of the response is on its way, from a handler that
+// blocks.
+func (d *Detached) begun() bool {
+	if d == nil || d.stream == nil {
+		return false
+	}
+	d.stream.mu.Lock()
+	defer d.stream.mu.Unlock()
+	return d.stream.begun
+}
+
 // fault is the code of a request that its handler has not answered.
 func (d *Detached) fault() ErrCode {
-	if d != nil && d.wrong != 0 {
-		return d.wrong
+	if d != nil && d.refused != 0 {
+		return d.refused
 	}
 	return ErrInternal
 }
@@ -205,12 +226,13 @@ func (d *Detached) fault() ErrCode {
 func (d *Detached) concludeStream(c *conn, err error) {
 	x, why := d.x, c.ended
 	before, _ := d.stream.take(nil)
+	d.fail(ErrCompleted) // for whom the handler has left behind
 	d.release()
 	d.leaveRest(c)
 	c.last = c.last || d.closes
 	x.conclude(c, err)
 	switch {
-	case d.wrong != 0:
+	case d.refused != 0:
 		c.ended = why
 	case d.closes && c.ended == ReasonServed:
 		c.ended = ReasonTrigger

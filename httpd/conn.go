@@ -219,6 +219,10 @@ func (c *conn) keep(rest []byte) {
 // a detached request, or output that waits, it has no answer, for that one's comes
 // first, and is the last.
 func (c *conn) overload(rest []byte) {
+	if d := c.detached; d != nil && d.stream != nil && !d.fed {
+		d.refuse(c, ErrServiceUnavailable)
+		return
+	}
 	if c.detached == nil && c.out.buf == nil && c.in.receiver == nil {
 		c.l.x.overload(c, rest)
 		return
@@ -233,6 +237,9 @@ func (c *conn) send() bool {
 	for len(out) > 0 {
 		n, o := c.l.carrier.send(c, out)
 		out = out[n:]
+		if c.state == stateFlush { // this follows what has waited
+			c.progress += n
+		}
 		if o == again {
 			if c.out.buf = c.l.pool.keep(out); c.out.buf == nil {
 				c.last, c.ended, c.cut = true, ReasonNoRoom, true

@@ -130,6 +130,7 @@ func (d *Detached) conclude(c *conn) {
 	l.work.live[d.name.Slot].Store(d.name.Gen)
 	if d.severed {
 		d.release()
+		x.over(endedBy(c.ended))
 		c.s.Commit()
 		c.close(c.ended)
 		return

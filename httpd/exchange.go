@@ -13,8 +13,9 @@ type exchange struct {
 	r        Request
 	w        Response
 	life     life
-	detached *Detached // nil: it is the loop's
-	failing  bool      // an error handler runs
+	onEnd    func(err error) // see Request.OnEnd; nil: nobody waits for that
+	detached *Detached       // nil: it is the loop's
+	failing  bool            // an error handler runs
 }
 
 func newExchange(cfg *Config, d *date) *exchange {
@@ -92,7 +93,7 @@ func (x *exchange) decide(c *conn, b []byte, n int) (rest []byte, more bool) {
 		code = x.spawn(c, b, n)
 	}
 	if d := c.detached; d != nil {
-		return d.feed.take(c, b[n:]), true
+		return d.start(c, b[n:]), true
 	}
 	switch {
 	case long:
@@ -188,7 +189,11 @@ func (x *exchange) complete(c *conn, message, trailers []byte, parsed bool) {
 	r := &x.r
 	if !parsed {
 		x.parse(message, &parser.Guard{}) // it passed the first time
-		if code := x.admit(c.l.srv); code != 0 {
+		code := x.admit(c.l.srv)
+		if code == 0 && r.route.Blocking {
+			code = ErrServiceUnavailable // it has become one, and must not run here
+		}
+		if code != 0 {
 			x.reject(c, code, false) // a route was there then, and is not now
 			return
 		}
@@ -241,18 +246,22 @@ func (x *exchange) begin(c *conn) {
 // conclude ends a request whose handler has returned err. The order at its end
 // is ESP-IDF's: what the handler changed is committed, whatever it returned.
 func (x *exchange) conclude(c *conn, err error) {
+	said := err
 	if !x.w.finish(err) {
 		code := x.detached.fault()
 		x.fail(c, code)
-		err = code
+		if err = code; said == nil {
+			said = code
+		}
 	}
 	if err != nil || !x.w.progress.whole() {
 		c.ended = ReasonHandler
-		c.cut = c.cut || x.w.wire.old && x.w.progress == streaming // its end is the connection's
+		c.cut = c.cut || x.w.wire.old && !x.w.wire.sized && x.w.progress == streaming // its end is the connection's
 		x.w.wire.announceClose()
 	} else if c.last || c.l.ends != running { // both may be news to a detached one
 		x.w.wire.announceClose()
 	}
+	x.over(said)
 	x.end(c)
 }
 
@@ -306,6 +315,7 @@ func (x *exchange) refuse(c *conn, code ErrCode, b []byte) {
 	c.requests++
 	c.l.requests++
 	x.fail(c, code)
+	x.over(code)
 	c.s.Commit()
 	x.life.reset()
 	x.tell(c)

@@ -79,7 +79,7 @@ func (s *stream) handOver(conn net.Conn, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handover.asked, s.handover.conn, s.handover.err = false, conn, err
-	s.changed.Signal()
+	s.changed.Broadcast()
 }
 
 // letGo gives the connection to the blocking handler that asks for it, and ends
@@ -109,6 +109,7 @@ func (d *Detached) passOn(s *sess.Session, below *held, lives net.Conn, err erro
 	l.times.add(l.now - d.began)
 	l.srv.budget.give(d.size)
 	d.stream.release()
+	d.x.over(nil)
 	// The handler waits in Hijack, and finds a session that nobody else has.
 	d.x.r.session.c = &conn{l: l, s: h.own, detached: d}
 	if err != nil {

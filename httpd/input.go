@@ -27,6 +27,7 @@ type input struct {
 	coding coding                     // of the message in hand
 	chunks parser.Chunks              // how far its chunks are decoded
 	have   int                        // its octets that are final: head and decoded content
+	past   int                        // octets of its chunks that a blocking handler has had: what is dropped does not count them
 	drop   bool                       // what comes of it is dropped: the request has been answered
 	empty  uint8                      // octets of empty lines before the request-line
 	guard  parser.Guard               // of an incomplete head or trailer section
@@ -125,7 +126,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 	in, x, cfg := &c.in, c.l.x, &c.l.srv.cfg
 	raw := b[in.have:]
 	if in.coding == inChunks {
-		limits := parser.ChunkLimits{Content: cfg.MaxContentBytes, Extensions: cfg.MaxExtensionBytes}
+		limits := parser.ChunkLimits{Content: cfg.MaxContentBytes + in.past, Extensions: cfg.MaxExtensionBytes}
 		content, n, err := in.chunks.Decode(raw, &limits)
 		c.tell(EventData, content)
 		if !in.drop {
@@ -149,7 +150,7 @@ func (c *conn) decode(b []byte, parsed bool) (rest []byte, more bool) {
 		return nil, false
 	}
 	message, trailers, served := b[:in.have], raw[:n], in.drop
-	in.coding, in.drop, in.have = unchunked, false, 0
+	in.coding, in.drop, in.have, in.past = unchunked, false, 0, 0
 	if !served {
 		x.complete(c, message, trailers, parsed)
 	}

@@ -7,12 +7,17 @@ import (
 	"strconv"
 )
 
-// errPanic is the error of a handler that panics.
-var errPanic = errors.New("httpd: a handler panicked")
+var (
+	// errPanic is the error of a handler that panics.
+	errPanic = errors.New("httpd: a handler panicked")
+	// errGoexit is that of one that ends its goroutine.
+	errGoexit = errors.New("runtime.Goexit")
+)
 
 // call runs the handler of the request. One that panics has failed: nothing but
 // its session ends for it. What it has sent stays as it is.
 func (x *exchange) call(c *conn) (err error) {
+	err = errGoexit // unless it returns, or panics
 	defer recovered(c, x, &err)
 	return x.r.route.Handler(&x.w, &x.r)
 }
@@ -29,14 +34,18 @@ func (x *exchange) callErr(c *conn, h ErrHandler, code ErrCode) (err error) {
 // to be deferred.
 func recovered(c *conn, x *exchange, err *error) {
 	p := recover()
-	if p == nil {
+	switch {
+	case p == nil && *err != errGoexit:
 		return
+	case p == nil:
+		p = errGoexit
 	}
 	*err = errPanic
 	var method, path []byte
 	if x != nil {
 		method, path = []byte(x.r.Method()), pathOf(&x.r)
-		if x.w.progress == written { // nothing of it was sent
+		mine := x.detached == nil || x.w.via != nil || x.failing // or else the response has another owner
+		if mine && x.w.progress == written {                     // nothing of it was sent
 			x.w.content, x.w.progress = emptied(x.w.content), unanswered
 		}
 	}

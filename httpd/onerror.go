@@ -127,7 +127,9 @@ func (x *exchange) late(c *conn) {
 	switch {
 	case !sent && err == nil && x.w.err == nil: // it waits
 		c.state = stateIdle // what begins now has all its time
+		x.over(nil)
 		c.s.Commit()
+		x.life.reset()
 		return
 	case !sent:
 		x.clear(c, code)
@@ -139,6 +141,7 @@ func (x *exchange) late(c *conn) {
 	}
 	c.requests++
 	c.l.requests++
+	x.over(err)
 	x.end(c)
 	if c.last {
 		c.unread, c.ended = true, ReasonExpired

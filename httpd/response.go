@@ -26,6 +26,8 @@ var (
 	// ErrNotBlocking says that only a blocking handler can do this: see
 	// Route.Blocking.
 	ErrNotBlocking = errors.New("httpd: not a blocking handler")
+	// ErrLength says that the content is longer than SetLength has it.
+	ErrLength = errors.New("httpd: more content than was announced")
 	// ErrNoContent says that a response of this status has no content.
 	ErrNoContent = errors.New("httpd: no content with this status")
 )
@@ -44,6 +46,7 @@ type Response struct {
 	set      fieldSet
 	via      *stream // of a blocking handler; nil: what is written stays until that returns
 	given    int64   // octets of content
+	length   int64   // of the content, as SetLength has it
 	content  []byte  // what Write has been given, until it is known how to frame it
 	err      error   // of what was set
 	code     ErrCode // of SendErr, for Config.Events; 0: it was not used
@@ -68,6 +71,7 @@ func (w *Response) reset() {
 	w.set.head, w.set.trailers, w.set.count = emptied(w.set.head), emptied(w.set.trailers), 0
 	w.content = emptied(w.content)
 	w.err, w.code, w.progress, w.via, w.given, w.upgrade = nil, 0, unanswered, nil, 0, nil
+	w.length, w.wire.sized = gathered, false
 }
 
 // hand leaves the memory that w does not use to next.
@@ -261,7 +265,7 @@ func (w *Response) SendRaw(p []byte) error {
 // Inform sends an informational response, with fields given as name, value,
 // name, value, ahead of the answer: 103 with Link fields, for instance. The
 // status is 102 to 199. An HTTP/1.0 peer does not get it.
-// (RFC 9110 15.2, RFC 8297.)
+// In a blocking handler it is sent at once. (RFC 9110 15.2, RFC 8297.)
 func (w *Response) Inform(status int, fields ...string) error {
 	switch {
 	case status < 102 || status > 199:
@@ -281,5 +285,6 @@ func (w *Response) Inform(status int, fields ...string) error {
 		b = appendField(b, fields[i], fields[i+1])
 	}
 	w.wire.out = append(b, "\r\n"...)
-	return nil
+	_, err := handed(w, 0, true)
+	return err
 }

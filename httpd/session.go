@@ -152,7 +152,7 @@ func (s *Session) Send(p []byte) error {
 	switch {
 	case c.s.FD() < 0: // its connection was hijacked
 		return ErrSessionEnding
-	case x != nil && x.w.progress == streaming:
+	case x != nil && x.w.progress == streaming, x == nil && c.detached.begun():
 		return ErrSent
 	case x != nil && x.detached != nil: // not the loop asks, and its state is not ours
 		return enqueue(&x.w.wire.out, p, most)

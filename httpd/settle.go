@@ -129,9 +129,12 @@ func (c *conn) expired() {
 // third of the socket's buffer is free: with a slow peer that may take longer
 // than SendTimeout, though it never stands still.
 func moves(c *conn) bool {
-	sent := c.out.sent
 	c.flush()
-	return c.s == nil || c.state != stateFlush || c.out.sent != sent && c.progress == 0
+	if c.s == nil || c.state != stateFlush {
+		return true
+	}
+	_, renewed := c.s.Deadline()
+	return renewed
 }
 
 // quiet reports whether nothing is in hand and nothing is owed.

@@ -25,16 +25,23 @@ type stream struct {
 	name sess.Name
 	told bool // it has been woken, and has not come yet
 
-	in       pipe   // content that Read has not given
-	ended    bool   // no more content follows
-	trailers []byte // of the content, when it has ended
-	waits    bool   // the loop has stopped reading, for want of room
-	invite   invite
-	out      pipe  // output that the loop has not taken
-	full     bool  // the handler waits for room in it
-	err      error // nothing more comes, and nothing goes
+	in     pipe // content that Read has not given
+	tail        // of the content
+	waits  bool // the loop has stopped reading, for want of room
+	invite invite
+	out    pipe  // output that the loop has not taken
+	full   bool  // the handler waits for room in it
+	begun  bool  // a part of the response is on its way
+	err    error // nothing more comes, and nothing goes
 
 	handover handover
+}
+
+// A tail is how a content ends.
+type tail struct {
+	ended    bool   // all of it is there
+	trailers []byte // if it has ended
+	wrong    error  // why it does not come to its end
 }
 
 // An invite is how it stands with a peer that waits to be asked for its content
@@ -43,6 +50,7 @@ type invite uint8
 
 const (
 	uninvited invite = iota + 1
+	waived           // its answer has begun: it is too late to ask, though the content may come
 	inviting         // the handler reads: the loop is to ask for it
 )
 
@@ -102,7 +110,7 @@ func (s *stream) wait(which int) error {
 		}
 	}
 	if s.err == nil {
-		s.changed.Wait()
+		s.changed.Wait() // there may be two who wait: one reads, the other writes
 	}
 	return s.err
 }
@@ -111,17 +119,24 @@ func (s *stream) wait(which int) error {
 func (s *stream) read(p []byte) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.in.len() == 0 && !s.ended && len(p) > 0 {
-		if s.invite == uninvited {
+	for len(p) > 0 && !s.readable() {
+		switch s.invite {
+		case uninvited:
 			s.invite = inviting
 			s.wake()
+		case waived:
+			s.invite = 0
+			s.wake()
 		}
-		if err := s.wait(limitRead); err != nil && s.in.len() == 0 && !s.ended {
+		if err := s.wait(limitRead); err != nil && !s.readable() {
 			return 0, err
 		}
 	}
 	if n = s.in.take(p); n == 0 && len(p) > 0 {
-		return 0, io.EOF
+		if s.ended {
+			return 0, io.EOF
+		}
+		return 0, s.wrong
 	}
 	if s.waits && s.in.len() <= streamBuffer/2 {
 		s.wake()
@@ -129,28 +144,41 @@ func (s *stream) read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// write hands p over to the loop, piece by piece.
-func (s *stream) write(p []byte) error {
+// readable reports whether Read need not wait. The lock is held.
+func (s *stream) readable() bool { return s.in.len() > 0 || s.ended || s.wrong != nil }
+
+// waive says that the answer has begun, so that no 100 may follow.
+func (s *stream) waive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(p) > 0 {
+	s.begun = true
+	if s.invite == uninvited {
+		s.invite = waived
+	}
+}
+
+// write hands p over to the loop, piece by piece, and returns how much of it.
+func (s *stream) write(p []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n < len(p) {
 		for s.err == nil && s.out.len() >= streamBuffer {
 			s.full = true
 			if err := s.wait(limitWrite); err != nil {
-				return err
+				return n, err
 			}
 		}
-		n := min(len(p), streamBuffer-s.out.len())
-		if s.err == nil && !s.out.put(p[:n]) {
+		k := min(len(p)-n, streamBuffer-s.out.len())
+		if s.err == nil && !s.out.put(p[n:n+k]) {
 			s.err = ErrOutputFull
 		}
 		if s.err != nil {
-			return s.err
+			return n, s.err
 		}
-		p = p[n:]
+		n += k
 		s.wake()
 	}
-	return nil
+	return n, nil
 }
 
 // The loop's side.
@@ -168,7 +196,7 @@ func (s *stream) room() int {
 func (s *stream) put(content []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changed.Signal()
+	s.changed.Broadcast()
 	return s.in.put(content)
 }
 
@@ -177,7 +205,15 @@ func (s *stream) end(trailers []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended, s.trailers = true, trailers
-	s.changed.Signal()
+	s.changed.Broadcast()
+}
+
+// spoil says that the content does not come to its end. The answer may.
+func (s *stream) spoil(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong = why
+	s.changed.Broadcast()
 }
 
 // fail says that nothing more comes, and nothing goes: the first reason counts.
@@ -187,7 +223,7 @@ func (s *stream) fail(err error) {
 	if s.err == nil {
 		s.err = err
 	}
-	s.changed.Signal()
+	s.changed.Broadcast()
 }
 
 // take appends what the handler has put out to dst, and reports whether the
@@ -203,7 +239,7 @@ func (s *stream) take(dst []byte) (out []byte, asks bool) {
 	s.out.skip(s.out.len())
 	if s.full {
 		s.full = false
-		s.changed.Signal()
+		s.changed.Broadcast()
 	}
 	return dst, asks
 }

@@ -103,6 +103,7 @@ type link struct {
 	ctx     *held    // Session.TransportCtx; nil: none
 	recv    interest // what the last recv, or Open, waits for; 0: what the state says
 	send    interest // what the last send waits for
+	values  *value   // of Session.SetValue: the first of them
 	pending bool     // stands in line to be received: the transport has octets
 	open    bool     // OnOpen has taken the session
 	shut    bool     // nothing more can be said: our side is shut down, or the peer gone

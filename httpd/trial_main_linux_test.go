@@ -35,6 +35,7 @@ var trials = []trial{
 	{"readers", httpd.Config{SendTimeout: stallTime}, readers},
 	{"floods", httpd.Config{}, floods},
 	{"descriptors", httpd.Config{MaxSessions: 2 * starvedTries}, starve},
+	{"streams", httpd.Config{}, streams},
 	{"soak", httpd.Config{
 		Loops: 2, MaxSessions: soakSessions,
 		HeadTimeout: soakTime, ContentTimeout: soakTime, SendTimeout: soakTime, IdleTimeout: soakTime,

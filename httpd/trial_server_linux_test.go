@@ -89,6 +89,11 @@ func newHost(t *testing.T, cfg httpd.Config) *host {
 		route("POST", "/echo", echo),
 		route("GET", "/big", func(w *httpd.Response, r *httpd.Request) error { return w.SendString(part(r)) }),
 		route("GET", "/stream", stream))
+	for _, r := range h.streams() {
+		if err := h.srv.Handle(r); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return h
 }
 

@@ -17,12 +17,16 @@ type wire struct {
 	persist bool // an HTTP/1.0 peer is told that the connection persists
 	old     bool // the peer speaks HTTP/1.0: no chunks, nothing informational
 	bare    bool // the content is only counted: the request was HEAD
+	sized   bool // it follows as it comes, behind its length
 }
 
 const closeLine = "Connection: close\r\n"
 
-// unknown is the length of a content that is sent as it comes.
-const unknown = -1
+// Lengths of a content that is sent as it comes.
+const (
+	unknown = -1
+	untold  = -2 // and there is no content, only its head
+)
 
 // head appends the head of w, for a content of length octets.
 func (o *wire) head(w *Response, length int) {
@@ -51,10 +55,10 @@ func (o *wire) appendFraming(b []byte, mediaType string, length int) []byte {
 		b = append(append(append(b, "Content-Type: "...), mediaType...), "\r\n"...)
 	}
 	switch {
-	case length != unknown:
+	case length >= 0:
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(length), 10), "\r\n"...)
-	case !o.old:
+	case length == unknown && !o.old:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	return b
@@ -88,11 +92,11 @@ func (o *wire) endChunk(length int) {
 
 // framed reports whether a piece of the content becomes a chunk. An empty one
 // would be the last.
-func (o *wire) framed(length int) bool { return length > 0 && !o.bare && !o.old }
+func (o *wire) framed(length int) bool { return length > 0 && !o.bare && !o.old && !o.sized }
 
 // lastChunk = 1*"0" CRLF trailer-section CRLF (RFC 9112 7.1)
 func (o *wire) lastChunk(trailers []byte) {
-	if !o.bare && !o.old {
+	if !o.bare && !o.old && !o.sized {
 		o.out = append(append(append(o.out, "0\r\n"...), trailers...), "\r\n"...)
 	}
 }

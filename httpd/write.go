@@ -22,6 +22,9 @@ func (w *Response) Write(p []byte) (n int, err error) {
 	case len(p) > 0 && !takesContent(w.status):
 		return 0, ErrNoContent
 	}
+	if w.progress == unanswered && w.length != gathered {
+		w.stream()
+	}
 	if w.progress == streaming {
 		return pieces(w, p)
 	}
@@ -49,6 +52,30 @@ func (w *Response) SetDeadlines(read, write time.Time) error {
 	w.via.limit(limitWrite, write)
 	return nil
 }
+
+// gathered is the length of a content that Write gathers.
+const gathered = -2
+
+// SetLength says how long the content will be, before the first of it is
+// written: n octets, or negative if nobody knows. From its first Write, which
+// may be empty, the content is then sent as it comes: behind its length, or else
+// in chunks. Write returns ErrLength for more than that; with less the session
+// ends, so that the peer sees that the content is incomplete. In the answer to a
+// HEAD it is the length that the content would have, and if nobody knows it nothing
+// is said. Send does not need it, and has its own. Trailers cannot follow a
+// content whose length is set.
+func (w *Response) SetLength(n int64) {
+	if w.progress == unanswered {
+		w.length = max(n, unknown)
+	} else {
+		w.fail(ErrSent)
+	}
+}
+
+// EndSession makes this the last response of its session: its head says so,
+// unless it is on its way already, and the session ends behind it, for
+// ReasonServed.
+func (w *Response) EndSession() { w.wire.announceClose() }
 
 // Status returns the status that is set, or was sent: 200 at first.
 func (w *Response) Status() int { return w.status }
@@ -82,6 +109,9 @@ func (w *Response) Flush() error {
 // pieces adds p to the content of a response whose head is written. What a
 // blocking handler writes goes to the loop piece by piece.
 func pieces(w *Response, p []byte) (n int, err error) {
+	if w.wire.sized && w.given+int64(len(p)) > w.length {
+		return 0, ErrLength
+	}
 	w.given += int64(len(p))
 	for w.via != nil && len(p)-n > streamBuffer/2 {
 		w.wire.chunk(p[n : n+streamBuffer/2])
@@ -103,11 +133,18 @@ func handed(w *Response, n int, all bool) (int, error) {
 	if w.via == nil || !all && len(w.wire.out) < streamBuffer/2 {
 		return n, nil
 	}
-	if err := w.via.write(w.wire.out); err != nil {
+	if w.progress >= streaming {
+		w.via.waive()
+	}
+	o := &w.wire
+	gone, err := w.via.write(o.out)
+	if gone > 0 { // so is the head, out of reach
+		o.out, o.begun, o.headEnd = append(o.out[:0], o.out[gone:]...), 0, 0
+	}
+	if err != nil {
 		w.fail(err)
 		return 0, err
 	}
-	w.wire.out, w.wire.begun, w.wire.headEnd = w.wire.out[:0], 0, 0 // the head is out of reach
 	return n, nil
 }
 
@@ -139,6 +176,7 @@ func (w *Response) frame(length int) {
 		w.wire.head(w, length)
 		return
 	}
+	w.length = gathered
 	w.stream()
 	w.wire.beginChunk(length)
 }
@@ -147,18 +185,27 @@ func (w *Response) frame(length int) {
 func endContent(w *Response, length int) {
 	if w.progress == streaming {
 		w.wire.endChunk(length)
-		w.endStream()
+		endStream(w)
 	}
 }
 
-// stream begins a response whose length is not known.
+// stream begins a response whose content follows as it comes.
 func (w *Response) stream() {
 	w.progress = streaming
-	w.wire.close = w.wire.close || w.wire.old // the end of the connection is the end of the content
-	w.wire.head(w, unknown)
+	o, length := &w.wire, w.length
+	o.bare = o.bare || !takesContent(w.status)
+	switch {
+	case length == unknown && o.bare, !takesContent(w.status):
+		length = untold
+	case length == gathered:
+		length = unknown
+	}
+	o.sized = length >= 0
+	o.close = o.close || o.old && length == unknown // the end of the connection is the end of the content
+	o.head(w, int(length))
 }
 
-func (w *Response) endStream() {
+func endStream(w *Response) {
 	w.progress = answered
 	w.wire.lastChunk(w.set.trailers)
 }
@@ -178,8 +225,9 @@ func (w *Response) finish(err error) bool {
 			w.wire.out = append(w.wire.out, w.content...)
 		}
 		endContent(w, len(w.content))
+	case w.wire.sized && !w.wire.bare && w.given != w.length: // it is incomplete
 	case w.progress == streaming && err == nil && w.err == nil:
-		w.endStream()
+		endStream(w)
 	}
 	return true
 }
