@@ -163,6 +163,9 @@ var varRows = []row{
 	{"package variables", `var t = [256]uint8{1, 2}; var u = [...]string{2: "a"}; var m = map[int]int{}`, ""},
 	{"package variables", `var t = func() (t [256]bool) { t[1] = true; return }()`, ""},
 	{"package variables", `var t = set("abc"); var b = []byte("abc"); var d = netip.MustParseAddr("::1")`, ""},
+	{"package variables", "//go:embed page.html\nvar page []byte", ""},
+	{"package variables", "//go:embed page.html\nvar page []byte\nfunc f() { page[0] = 1 }", "page is assigned to"},
+	{"package variables", "// embed\nvar page []byte", "page has no value"},
 	{"package variables", "var n int", "httpd/a.go:2: package variable n has no value"},
 	{"package variables", "var mu sync.Mutex", "mu has no value"},
 	{"package variables", "var n = 1", "n is no error, table or value made once"},
@@ -271,11 +274,15 @@ var layerRows = []row{
 	{"system", "-- examples/adder/main.go --\nimport \"syscall\"", ""},
 	{"system", "-- examples/adder/main.go --\nimport \"unsafe\"", "imports unsafe"},
 	{"system", "-- httpd/loop_test.go --\nimport \"syscall\"", ""},
+	{"system", "-- httpd/internal/pair/pair_linux.go --\nimport \"syscall\"", ""},
+	{"system", "-- httpd/internal/pair/pair_linux.go --\nimport \"golang.org/x/sys/unix\"", "imports golang.org/x/sys"},
+	{"system", "-- httpd/internal/pair/pair.go --\nimport \"syscall\"", "imports syscall"},
 
 	{"no net/http", "-- httpd/a.go --\nimport \"net\"\n-- examples/adder/client/main.go --\nimport \"net/http\"", ""},
 	{"no net/http", "-- httpd/a.go --\nimport \"net/http\"", "httpd/a.go:2: imports net/http"},
 	{"no net/http", "-- httpd/sess/a.go --\nimport \"net/http/httptrace\"", "imports net/http"},
 	{"no net/http", "-- httpd/a_test.go --\nimport \"net/http\"", ""},
+	{"no net/http", "-- httpd/httpdtest/a.go --\nimport \"net/http\"", ""},
 }
 
 var testRows = []row{

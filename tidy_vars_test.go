@@ -27,7 +27,7 @@ func varForms(pkg []*file) (fixes []string) {
 	for _, f := range pkg {
 		for _, d := range f.Decls {
 			gen, ok := d.(*ast.GenDecl)
-			if !ok || gen.Tok != token.VAR {
+			if !ok || gen.Tok != token.VAR || embeds(gen) {
 				continue
 			}
 			for _, spec := range gen.Specs {
@@ -36,6 +36,13 @@ func varForms(pkg []*file) (fixes []string) {
 		}
 	}
 	return fixes
+}
+
+// embeds reports whether the variable has its value from a file.
+func embeds(gen *ast.GenDecl) bool {
+	return gen.Doc != nil && slices.ContainsFunc(gen.Doc.List, func(c *ast.Comment) bool {
+		return strings.HasPrefix(c.Text, "//go:embed ")
+	})
 }
 
 func varSpec(f *file, spec *ast.ValueSpec) (fixes []string) {
