@@ -31,7 +31,7 @@ func (c Config) MemoryBound() (int64, error) {
 	exchange := rounded(size[exchange]()) + 2*rounded(int64(c.MaxFields)*size[parser.Field]())
 	output := max(mostKept, 2*int64(c.MaxOutputBytes)) // longer by a response, and by what append adds
 	loop := slots*slot + loopBuffer + 3*mostKept + output + exchange + 3*int64(c.MaxWork)*size[func()]() + loopMore
-	detached := int64(c.MaxDetached) * (exchange + size[Detached]() + size[date]() + detachedMore)
+	detached := int64(c.MaxDetached) * (exchange + size[Detached]() + size[stream]() + size[date]() + detachedMore)
 	places := int64(c.MaxSessions) * (size[place]() + placeMore)
 	if c.MaxSessionsPerIP >= c.MaxSessions {
 		places = 0
@@ -40,7 +40,7 @@ func (c Config) MemoryBound() (int64, error) {
 }
 
 const (
-	detachedMore = 512      // its context, and what it is given to format a Date
+	detachedMore = 1 << 10  // its context and timers, and what it is given to format a Date
 	placeMore    = 112      // its entry in the map
 	loopMore     = 16 << 10 // itself, its events, its pools
 	fixed        = 1 << 20  // what does not grow: the server itself, the pools, the tables

@@ -30,6 +30,18 @@
 // [Request.Detach]. Any goroutine may then answer, and [Detached.Complete] sends
 // it. The session serves nothing else until then; the octets behind it wait.
 //
+// Or it belongs to a [Route] that says Blocking: then it runs on a goroutine of
+// its own, begun when the head is complete. [Request.Read] gives it the content
+// as it comes, [Response.Write] and [Response.Flush] send as it goes, both wait,
+// and [Request.Context] says when nobody waits for it any more. The loop and the
+// handler exchange what they have through two buffers of 64 KiB.
+//
+// A [Middleware] wraps handlers, of one route or of all. A handler that panics
+// ends its session, after 500 if nothing was sent, and nothing else.
+//
+// [Response.Upgrade] gives a session to another protocol, on its loop.
+// [Response.Hijack] gives the connection away.
+//
 // # Threads
 //
 // A loop is one goroutine that owns an epoll instance and the sessions on it.
@@ -49,6 +61,8 @@
 // waits: what it waits for, the loop waits for.
 //
 // # Limits
+//
+// [Server.Stats] says what there is and was, and Config.Logger how sessions end.
 //
 // Every buffer, queue, count and wait has a limit in [Config]. A connection
 // between two requests holds no buffer.
