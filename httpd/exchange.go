@@ -213,7 +213,7 @@ func (x *exchange) handle(c *conn) {
 		began = l.kernel.Now()
 	}
 	err := x.call(c)
-	if timed {
+	if timed && x.detached == nil { // or else its time goes on
 		l.times.add(l.kernel.Now() - began)
 	}
 	if x.detached != nil {
