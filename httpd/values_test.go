@@ -24,7 +24,7 @@ func TestOnEnd(t *testing.T) {
 		"unanswered":    {h: func(*Response, *Request) error { return nil }, want: "500 41 500 Internal Server Error"},
 		"not valid":     {h: func(w *Response, _ *Request) error { w.AddHeader("a b", ""); w.SendString("x"); return nil }, want: "500 41 500 Internal Server Error"},
 		"fell":          {h: func(*Response, *Request) error { panic("fell") }, want: "500 41 " + errPanic.Error()},
-		"HandleErr":     {h: func(w *Response, r *Request) error { return r.HandleErr(w, 403) }, want: "403 56 <nil>"},
+		"HandleErr":     {h: func(w *Response, r *Request) error { return r.HandleErr(w, 403) }, want: "403 55 <nil>"},
 		"blocking":      {h: func(w *Response, _ *Request) error { return w.SendString("x") }, blocking: true, want: "200 1 <nil>"},
 		"blocking fell": {h: func(w *Response, _ *Request) error { panic("fell") }, blocking: true, want: "500 41 " + errPanic.Error()},
 		"gone": {h: func(w *Response, r *Request) error { _, err := io.ReadAll(r); return err },
@@ -138,11 +138,11 @@ func TestValues(t *testing.T) {
 		look := func(w *Response, r *Request) error {
 			return errors.Join(wrong(r.Session(), "e", "d", "c", nil), w.SendString("there"))
 		}
-		b.handle("GET", "/set", h)
-		b.block("/bset", h)
+		b.handle("GET", "/put", h)
+		b.block("/bput", h)
 		b.handle("GET", "/look", look)
 		b.block("/blook", look)
-		for _, path := range []string{"/set", "/bset"} {
+		for _, path := range []string{"/put", "/bput"} {
 			s := b.connect()
 			if got := b.ask(s, get(path)+get("/look")+get("/blook")); got != good("set")+good("there")+good("there") {
 				t.Errorf("got %q", got)
@@ -152,6 +152,7 @@ func TestValues(t *testing.T) {
 					t.Error(err)
 				}
 			})
+			b.settle()
 			s.fin()
 			b.settle() // the next session has its slot
 		}
