@@ -361,21 +361,30 @@ func TestBlockingBoth(t *testing.T) {
 	text := someText(1 << 20)
 	inBubble(t, Config{}, func(b *bubble) {
 		var got []byte
+		wrote, second := false, make(chan bool)
 		b.block("/both", func(w *Response, r *Request) error {
 			var group sync.WaitGroup
 			group.Go(func() { got, _ = io.ReadAll(r) })
+			<-second
 			for at := 0; at < len(text); at += 1 << 14 {
 				w.WriteString(text[at : at+1<<14])
 				w.Flush()
 			}
+			wrote = true
 			group.Wait()
 			return nil
 		})
 		s := b.connect()
 		s.refusing = true
 		b.ask(s, req("POST /both", fmt.Sprintf("Content-Length: %d", len(text))))
+		close(second)
+		b.settle() // now both wait
 		turn, rest := 0, text
 		s.refusing, s.room = false, func() int { turn++; return 5000 * (turn % 2) }
+		b.settle()
+		if !wrote {
+			t.Error("who writes waits for who reads")
+		}
 		for rest != "" {
 			n := min(len(rest), 7777)
 			b.ask(s, rest[:n])

@@ -34,6 +34,7 @@ const (
 	partData
 	partDataEnd
 	partTrailer
+	partTalk // another protocol
 )
 
 func (a *simAnswer) begin(c *simClient) {
@@ -57,6 +58,13 @@ func (a *simAnswer) take(b []byte) {
 			b = a.takeContent(b)
 		case partData:
 			b = a.takeContent(b)
+		case partTalk:
+			if a.got+len(b) > a.c.talk.made && !a.c.ended {
+				a.fail("%d octets are said again, of %d", a.got+len(b), a.c.talk.made)
+			}
+			a.compare(b)
+			a.got += len(b)
+			return
 		default:
 			b = a.takeLine(b)
 		}
@@ -100,6 +108,8 @@ type simFields struct {
 	allow    bool
 	dated    bool
 	trailers bool
+	retry    bool
+	upgrade  bool
 }
 
 // fields takes a head apart.
@@ -132,6 +142,10 @@ func (a *simAnswer) fields() (f simFields) {
 			f.allow = true
 		case "Trailer":
 			f.trailers = true
+		case "Retry-After":
+			f.retry = true
+		case "Upgrade":
+			f.upgrade = string(value) == "lines"
 		default:
 			a.fail("a field that nobody sets: %q", line)
 		}
@@ -144,7 +158,7 @@ func (a *simAnswer) judge() {
 	c := a.c
 	a.code = digits(a.head[9:12])
 	f := a.fields()
-	if a.code < 200 {
+	if a.code < 200 && a.code != 101 {
 		a.interim(&f)
 		return
 	}
@@ -169,6 +183,10 @@ func (a *simAnswer) judge() {
 	if !a.any {
 		a.expect(&f)
 	}
+	if a.code == 101 {
+		a.at, a.fill, a.want = partTalk, 1<<30, a.want[:0]
+		return
+	}
 	a.frame(&f)
 }
 
@@ -188,14 +206,15 @@ func (a *simAnswer) interim(f *simFields) {
 	c := a.c
 	switch a.code {
 	case 100:
-		if !c.free && (len(c.awaits) == 0 || c.awaits[0].kind != kindExpect) {
+		if !c.free && (len(c.awaits) == 0 || !c.awaits[0].expects) {
 			a.fail("an invitation to nothing")
 		}
+		c.heldTo = 0
 	case 103:
 		if c.free {
 			return
 		}
-		if len(c.awaits) == 0 || c.awaits[0].kind != kindPush {
+		if len(c.awaits) == 0 || c.awaits[0].kind != kindPush && c.awaits[0].kind != kindAwait {
 			a.fail("something comes ahead of nothing")
 		}
 		a.q = c.awaits[0]

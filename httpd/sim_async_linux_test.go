@@ -14,6 +14,8 @@ type simAsync struct {
 	n    int // what is added
 	done bool
 	sums bool // it is
+
+	timed bool // its context may be done because its time is over
 }
 
 // How a detached request ends.

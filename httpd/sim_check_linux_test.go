@@ -117,16 +117,18 @@ func (s *simSock) checkReason(c *conn) {
 	case ReasonHandler:
 		is = s.fails
 	case ReasonRefused:
-		is = s.blamed&(simHostile|simCrowded) != 0
+		is = s.blamed&(simHostile|simCrowded) != 0 || s.excess
 	case ReasonServed:
 		is = true
+	case ReasonReleased:
+		is = s.hands
 	case ReasonNoRoom:
 		is = s.blamed&simCrowded != 0
 	case ReasonExpired:
 		is = s.due(c)
 	}
 	if !is {
-		w.fail("#%d ends for the reason %q in state %v; blamed %v", s.no, s.reason, c.state, s.blamed)
+		w.fail("#%d ends for the reason %q in state %v; blamed %v, awaits %+v, has read %d", s.no, s.reason, c.state, s.blamed, s.cl.awaits, len(s.cl.answer.head))
 	}
 	if w.ending == closing {
 		s.blame(simClosed)
@@ -140,14 +142,14 @@ const simInTurn = 5 * time.Millisecond
 // due reports whether a deadline of the state can have passed.
 func (s *simSock) due(c *conn) bool {
 	w := s.w
-	if s.lates > 0 || s.blamed&simJumped != 0 { // its error handler was asked, or time has leapt
+	if s.lates > 0 || s.slack || s.blamed&simJumped != 0 { // its error handler was asked, or time has leapt
 		return true
 	}
 	now := w.now + simInTurn
 	switch c.state {
 	case stateFresh:
 		return now-s.begun >= w.cfg.HeadTimeout
-	case stateIdle:
+	case stateIdle, stateUpgraded:
 		return w.cfg.IdleTimeout > 0 && now-max(s.begun, s.came) >= w.cfg.IdleTimeout
 	case stateFlush:
 		s.blame(simSlow)
@@ -210,6 +212,9 @@ func (w *simWorld) expired(lp *simLoop, list []simDue) {
 	for i := range list {
 		d := &list[i]
 		on := lp.l.table.Lookup(d.name)
+		if on != nil && d.s != nil && lp.l.connOf(on).detached != nil && lp.l.connOf(on).ended == ReasonExpired {
+			d.s.slackens()
+		}
 		switch {
 		case on != nil && lp.l.connOf(on).ended == ReasonExpired,
 			on == nil && (d.s == nil || d.s.reason == ReasonExpired || class(d.class) == classLinger),
@@ -217,6 +222,15 @@ func (w *simWorld) expired(lp *simLoop, list []simDue) {
 			w.count.deadlines[d.class]++
 		}
 	}
+}
+
+// slackens is when the content of a blocking handler does not come in time.
+func (s *simSock) slackens() {
+	w := s.w
+	if !s.slack && w.now-s.came < w.cfg.ContentTimeout-simInTurn && w.cfg.MinProgressBytes <= 1 && s.blamed&simJumped == 0 {
+		w.fail("#%d is late with its content after %v", s.no, w.now-s.came)
+	}
+	s.slack = true
 }
 
 // checkQuiet is when nobody has anything to do: every session waits for what it
@@ -247,6 +261,7 @@ func (w *simWorld) checkQuiet() {
 			job.checkCancelled(true)
 		}
 	}
+	w.checkJobs()
 }
 
 // checkCancelled: a detached request is told when nobody waits for it, and not
@@ -255,7 +270,7 @@ func (job *simAsync) checkCancelled(must bool) {
 	s := job.s
 	gone := s.fin || s.gone || s.rst || s.severed || s.blamed&(simLost|simBroken) != 0 || s.w.ending == closing
 	switch cancelled := job.d.Context().Err() != nil; {
-	case cancelled && !gone:
+	case cancelled && !gone && !job.timed:
 		s.w.fail("the detached request of #%d is cancelled, and its peer is there", s.no)
 	case !cancelled && must:
 		s.w.fail("the detached request of #%d is not cancelled, and its peer is not there", s.no)
@@ -297,14 +312,14 @@ func (s *simSock) checkDeadline(c *conn) {
 		since, most = s.begun, cfg.HandshakeTimeout
 	case stateFresh:
 		since, most = max(s.begun, s.went, s.answered), cfg.HeadTimeout
-	case stateIdle:
+	case stateIdle, stateUpgraded:
 		since, most = max(s.begun, s.came, s.went, s.answered), cfg.IdleTimeout
 	case stateHead:
 		since, most = max(s.begun, s.head, s.went, s.answered), cfg.HeadTimeout
 		if s.cl.free {
 			since = max(since, s.came)
 		}
-	case stateContent, stateDiscard:
+	case stateContent, stateDiscard, stateStream:
 		since, most = max(s.came, s.went, s.answered), cfg.ContentTimeout
 	case stateFlush:
 		since, most = max(s.went, s.refused, s.answered), cfg.SendTimeout
@@ -387,6 +402,8 @@ func (w *simWorld) checkEnd() {
 		w.fail("%d functions were queued, %d ran", w.queued, w.ran)
 	case w.below != w.belowFreed:
 		w.fail("%d transport contexts were made, %d freed", w.below, w.belowFreed)
+	case len(w.jobs)+len(w.early) > 0:
+		w.fail("%d blocking handlers are not over", len(w.jobs))
 	case len(w.asyncs) > 0 || len(w.srv.Sessions())+len(w.srv.Detached()) > 0:
 		w.fail("sessions are left: %v", w.srv.Sessions())
 	case w.count.turns > 3*w.effects+1000:

@@ -19,6 +19,9 @@ type simClient struct {
 	awaits []simRequest // which are to be answered, the first first
 	next   time.Duration
 	answer simAnswer
+	held   []byte        // a content that is kept back
+	heldTo time.Duration // until then, or until somebody asks for it
+	talk   simTalk
 	free   bool // it has said what is no request: any answer may come
 	ended  bool // it has ended its side
 	since  time.Duration
@@ -107,7 +110,7 @@ func (c *simClient) act() {
 	if c.sock == nil {
 		return
 	}
-	if len(c.awaits) > 0 || c.ended || c.answer.last {
+	if len(c.awaits) > 0 || c.talk.total > 0 || c.ended || c.answer.last {
 		w.wake(c, simPatience-(w.now-c.since))
 	}
 	if w.now-c.since >= simPatience {
@@ -139,6 +142,7 @@ func (c *simClient) connect() {
 	c.simHabits = w.habits()
 	c.sock, c.out, c.gone, c.said, c.asked, c.awaits = s, c.out[:0], 0, 0, 0, c.awaits[:0]
 	c.free, c.ended, c.since = false, false, w.now
+	c.held, c.talk = c.held[:0], simTalk{}
 	c.answer.begin(c)
 	if c.slow() {
 		s.blame(simSlow)
@@ -204,6 +208,16 @@ func (c *simClient) say() {
 	if c.gone == len(c.out) {
 		c.out, c.gone = c.out[:0], 0
 		switch {
+		case len(c.held) > 0:
+			if w.now < c.heldTo {
+				w.wake(c, c.heldTo-w.now)
+				return
+			}
+			c.out, c.held = append(c.out, c.held...), c.held[:0]
+		case c.talk.total > 0:
+			if !c.talkOn() {
+				return
+			}
 		case c.left == 0 || c.asked >= c.quits || w.ending != running:
 			c.leave()
 			return
@@ -212,9 +226,10 @@ func (c *simClient) say() {
 				c.bide()
 			}
 			return
+		default:
+			c.asked++
+			c.ask()
 		}
-		c.asked++
-		c.ask()
 	}
 	rest := c.out[c.gone:]
 	if c.piece > 0 {
@@ -343,8 +358,8 @@ func (c *simClient) despair() {
 		if on := s.conn(); on != nil {
 			state = on.state.String()
 		}
-		w.fail("client %d waits in vain for %d answers on #%d, which has taken %d of %d octets, %d wait, %d ahead, state %s; the request is %+v; out %d, ended %v",
-			c.no, len(c.awaits), s.no, s.taken, c.said, s.in.len(), ahead, state, c.awaits[0], len(c.out)-c.gone, c.ended)
+		w.fail("client %d waits in vain for %d answers on #%d, which has taken %d of %d octets, %d wait, %d ahead, state %s; the request is %+v; out %d, ended %v, talk %+v",
+			c.no, len(c.awaits), s.no, s.taken, c.said, s.in.len(), ahead, state, c.awaits[:min(1, len(c.awaits))], len(c.out)-c.gone, c.ended, c.talk)
 	}
 	c.quit(quitReset)
 }

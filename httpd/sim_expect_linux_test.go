@@ -14,19 +14,21 @@ func (a *simAnswer) expect(f *simFields) {
 		must = a.code != 408 || w.plan.errors == 0
 	case a.code == code:
 		must = must || lastOf(q)
-		if whole && s.taken < q.end {
+		if whole && s.taken < q.end && !q.kind.blocking() {
 			a.fail("it is answered when %d octets of %d are here", s.taken-q.start, q.end-q.start)
 		}
 		a.content()
 	case a.code == 404 && q.kind == kindVary:
 	case a.code == 408 && s.blamed&(simSlow|simJumped) != 0:
 		must = w.plan.errors == 0
-	case a.code == 503 && (q.kind == kindAsync || s.blamed&simCrowded != 0):
-		must = must || q.kind != kindAsync
+	case a.code == 500 && q.kind.blocking() && s.blamed&simCrowded != 0: // there was no room for what it had to say
+		must = true
+	case a.code == 503 && (q.kind == kindAsync || q.kind.blocking() || s.blamed&simCrowded != 0):
+		must = must || q.kind != kindAsync && !q.kind.blocking() || q.kind.blocking() && q.kind.filled() && q.param > w.cfg.MaxContentBytes && !q.chunked
 	default:
 		a.fail("the status should be %d; blamed %v", code, s.blamed)
 	}
-	may := must || w.ending != running || s.blamed != 0 || a.code >= 400 && w.plan.errors != 0
+	may := must || q.kind.blocking() && (q.expects || q.param > w.cfg.MaxContentBytes) || w.ending != running || s.blamed != 0 || a.code >= 400 && w.plan.errors != 0
 	switch {
 	case must && !f.close:
 		a.fail("it does not say that the connection ends")
@@ -38,6 +40,9 @@ func (a *simAnswer) expect(f *simFields) {
 		a.fail("there is no Allow")
 	case f.tag == nil && a.code == 200 && q.kind != kindHostile:
 		a.fail("there is no tag")
+	case a.code == 101 && (!f.upgrade || f.tag == nil):
+		a.fail("it is no upgrade")
+	case q.kind >= kindPipe && q.kind <= kindBreak: // it depends
 	case f.chunked != (q.kind == kindTrailer || q.kind == kindStream || q.kind == kindCut) && a.code == 200:
 		a.fail("chunked: %v", f.chunked)
 	}
@@ -58,6 +63,14 @@ func (a *simAnswer) ordered() int {
 		return 403
 	case kindMute:
 		return 500
+	case kindUpgrade:
+		if a.code != 200 || !a.lastWord() {
+			return 101
+		}
+	case kindBreak:
+		if q.param%simBreaks < breaksAfter {
+			return 500
+		}
 	case kindAsync:
 		if q.param%simAsyncs == asyncMute {
 			return 500
@@ -74,11 +87,16 @@ func (a *simAnswer) refused() {
 	}
 }
 
+// lastWord reports whether the server is ending, which upgrades nobody.
+func (a *simAnswer) lastWord() bool { return a.c.w.ending != running || a.c.sock.blamed != 0 }
+
 // lastOf reports whether the session ends with the answer.
 func lastOf(q *simRequest) bool {
 	switch q.kind {
 	case kindFail, kindMute, kindCut:
 		return true
+	case kindBreak:
+		return !amid(q)
 	case kindAsync:
 		v := q.param % simAsyncs
 		return v == asyncFail || v == asyncMute || v == asyncEarly
@@ -90,9 +108,15 @@ func lastOf(q *simRequest) bool {
 func (a *simAnswer) content() {
 	q := &a.q
 	switch q.kind {
-	case kindEcho, kindEchoIn, kindExpect, kindBig, kindWrite, kindStream, kindTrailer, kindRaw, kindCut:
+	case kindEcho, kindEchoIn, kindExpect, kindBig, kindWrite, kindStream, kindTrailer, kindRaw, kindCut,
+		kindPipe, kindPipeIn, kindPipeExpect, kindDown:
 		a.fill = q.param
 		return
+	case kindBreak:
+		if amid(q) {
+			a.fill = q.param
+			return
+		}
 	case kindNone, kindOther, kindAllow, kindTea, kindRefuse, kindMute:
 		return
 	}
@@ -133,7 +157,7 @@ func (a *simAnswer) done(bare bool) {
 	if a.q.kind == kindTrailer && a.q.param != -1 {
 		a.fail("there is no trailer")
 	}
-	if a.q.kind == kindCut {
+	if a.q.kind == kindCut || amid(&a.q) {
 		a.fail("what was cut came to its end")
 	}
 }
@@ -167,9 +191,13 @@ func (a *simAnswer) over() {
 	switch {
 	case s.aborted:
 		a.fail("reset without a reason, %d answers missing", len(c.awaits))
+	case a.at == partTalk, a.q.kind.blocking() && c.ended && s.taken < a.q.end: // its content was cut first
+		return
 	case a.at != partHead || len(a.head) > 0:
 		a.fail("the answer ends amid its octets")
-	case a.last, a.q.kind == kindRaw && w.ending != running:
+	case s.excess && a.q.kind.blocking(): // what is left of its content is too long to be dropped
+		return
+	case a.last, (a.q.kind == kindRaw || a.q.kind.blocking()) && w.ending != running: // its head is gone: it cannot say so
 		return
 	}
 	taken := s.taken

@@ -127,6 +127,8 @@ type simCounts struct {
 	spurious, jumps, accepted, closed       int
 	detached, pushed, worked, adopted, made int
 	hostile, hangups, resets, unsent        int
+	blocked, expired, talks                 int
+	waits                                   [numLimits + 1]int
 	faults                                  [numSimCalls][16]int
 	states                                  [numStates]int
 	deadlines                               [numClasses]int
@@ -147,14 +149,14 @@ func (c *simCounts) numbers() []*int {
 	list := []*int{
 		&c.seeds, &c.sessions, &c.requests, &c.answers, &c.turns, &c.events, &c.meanwhile, &c.short,
 		&c.spurious, &c.jumps, &c.accepted, &c.closed, &c.detached, &c.pushed, &c.worked, &c.adopted, &c.made,
-		&c.hostile, &c.hangups, &c.resets, &c.unsent,
+		&c.hostile, &c.hangups, &c.resets, &c.unsent, &c.blocked, &c.expired, &c.talks,
 	}
 	for i := range c.faults {
 		for j := range c.faults[i] {
 			list = append(list, &c.faults[i][j])
 		}
 	}
-	for _, group := range [][]int{c.states[:], c.deadlines[:], c.reasons[:], c.kinds[:]} {
+	for _, group := range [][]int{c.waits[:], c.states[:], c.deadlines[:], c.reasons[:], c.kinds[:]} {
 		for i := range group {
 			list = append(list, &group[i])
 		}

@@ -3,6 +3,7 @@ package httpd
 import (
 	"errors"
 	"strconv"
+	"time"
 )
 
 // simSession is what the application knows of a session.
@@ -26,6 +27,9 @@ type simSession struct {
 	fails   bool      // a handler has returned an error, or no answer
 	lates   int       // how many times a 408 was asked for: what the engine has in hand may be answered
 	ends    bool      // TriggerClose was called for it
+	hands   bool      // a handler asks for its connection
+	slack   bool      // the content of a blocking handler has not come in time
+	excess  bool      // a content may be longer than MaxContentBytes
 }
 
 // A simCtx is a session's context.
@@ -67,7 +71,7 @@ func (w *simWorld) freeCtx(ctx any) {
 		w.fail("context %d of #%d is freed, and was taken away", x.no, s.no)
 	case s.ctx == x && !s.closed:
 		w.fail("context %d of #%d is freed before the socket is closed", x.no, s.no)
-	case s.base == x && (s.serving || s.async != nil && !s.async.done):
+	case s.base == x && !s.hands && (s.serving || s.async != nil && !s.async.done):
 		w.fail("context %d of #%d is freed while the request that replaced it is served", x.no, s.no)
 	}
 	x.freed = true
@@ -202,7 +206,7 @@ func (w *simWorld) begin(r *Request) (a simAsked, ok bool) {
 		w.fail("a request of client %d on #%d, which is client %d's; told %v, closed %v", client, a.s.no, a.s.cl.no, a.s.told, a.s.closed)
 	}
 	w.ctxOf(on, a.s)
-	a.param = min(a.param, 1<<16+1<<11)
+	a.param = min(a.param, 1<<18)
 	return a, a.no >= 0 && a.param >= 0
 }
 
@@ -244,8 +248,29 @@ func (w *simWorld) routes() {
 		{"GET", "/cut", w.cutShort},
 		{"GET", "/end", w.endsItself},
 		{"GET", "/stop", w.stops},
+		{"GET", "/upgrade", w.upgrade},
 	} {
 		if err := w.srv.Handle(Route{Method: r.method, Pattern: r.path, Handler: w.handler(r.h)}); err != nil {
+			panic(err)
+		}
+	}
+	for _, r := range []struct {
+		method, path string
+		h            func(job *simJob) error
+	}{
+		{"POST", "/pipe", w.pipe},
+		{"POST", "/leave", w.leaves},
+		{"GET", "/await", w.awaits},
+		{"POST", "/late", w.late},
+		{"GET", "/down", w.down},
+		{"GET", "/break", w.breaks},
+		{"GET", "/hijack", w.hijack},
+	} {
+		route := Route{Method: r.method, Pattern: r.path, Handler: w.blocking(r.h), Blocking: true}
+		if r.path == "/late" {
+			route.Timeout = oneOf[time.Duration](w, 1, time.Hour) // of a clock that is not the world's
+		}
+		if err := w.srv.Handle(route); err != nil {
 			panic(err)
 		}
 	}

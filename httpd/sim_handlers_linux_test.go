@@ -8,6 +8,9 @@ import (
 
 // push sends something between two responses: an informational one.
 func (w *simWorld) push(on *Session, s *simSock) {
+	if on.c.in.receiver != nil {
+		return // it speaks something else
+	}
 	b := append(w.scratch(0), "HTTP/1.1 104 Push\r\nX-Tag: "...)
 	b = append(strconv.AppendInt(b, int64(s.no), 10), "\r\n\r\n"...)
 	w.buf = b

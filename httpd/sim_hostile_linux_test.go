@@ -74,10 +74,11 @@ func (c *simClient) spoil(q *simRequest) {
 	w, begin := c.w, len(c.out)
 	c.free = true
 	other := *q
-	for other.kind = kindHostile; other.kind == kindHostile || other.kind == kindStop || other.kind == kindHead; {
+	for other.kind = kindHostile; other.kind == kindHostile || other.kind == kindStop || other.kind == kindHead || other.kind == kindUpgrade; {
 		other = c.draw()
 	}
 	c.write(&other)
+	c.out, c.held = append(c.out, c.held...), c.held[:0]
 	b := c.out[begin:]
 	tag := len(simKinds[other.kind].line)
 	content := bytes.Index(b, []byte("\r\n\r\n"))

@@ -56,6 +56,9 @@ const (
 	simWorks
 	simJumps
 	simLate
+	simBlocks
+	simGoesOn
+	simReturns
 )
 
 var simTexts = [...]string{
@@ -84,6 +87,9 @@ var simTexts = [...]string{
 	simWorks:     "work for it",
 	simJumps:     "time jumps %d ms",
 	simLate:      "408 asks the handler",
+	simBlocks:    "a blocking handler begins, beside %d",
+	simGoesOn:    "the handler of request %d goes on, waited for %d",
+	simReturns:   "the blocking handler of request %d has returned",
 }
 
 func (l *simLog) enter(e simEntry) {

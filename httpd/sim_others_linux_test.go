@@ -123,6 +123,9 @@ func (w *simWorld) workFor() {
 		w.effects++
 		w.count.worked++
 		w.note(simWorks, s.no, 0, 0)
+		if on != nil {
+			w.welcome(on.c.l)
+		}
 		if on == nil {
 			if !s.closed {
 				w.fail("work for #%d does not find it", s.no)
@@ -197,6 +200,11 @@ func (w *simWorld) list() {
 	for _, a := range w.asyncs {
 		if !a.s.closed && !has(detached, a.s.id) && !a.done {
 			w.fail("Detached lacks %v", a.s.id)
+		}
+	}
+	for _, job := range w.jobs {
+		if !job.s.closed && !job.s.hands && !has(detached, job.s.id) {
+			w.fail("Detached lacks %v", job.s.id)
 		}
 	}
 	if w.depth > 0 {

@@ -28,7 +28,8 @@ type simPlan struct {
 	slows, adopts       int
 	veiled              bool
 	veilBreaks          int
-	crowded             bool // MaxBufferBytes are little
+	pace                time.Duration // of blocking handlers: how long one pauses at most
+	crowded             bool          // MaxBufferBytes are little
 	hooks
 	simDeeds
 }
@@ -75,7 +76,9 @@ func newSimWorld(seed uint64) *simWorld {
 		panic(err)
 	}
 	w.srv, w.cfg, w.depth = srv, srv.cfg, 0
+	w.arrivals = make(chan *simJob, 16)
 	for i, l := range srv.loops {
+		l.work.arrived.L = simEnd{w, l}
 		if w.plan.crowded {
 			unpool(&l.pool.small)
 			unpool(&l.pool.large)
@@ -88,7 +91,7 @@ func newSimWorld(seed uint64) *simWorld {
 		w.clients = append(w.clients, &simClient{w: w, no: i, left: w.plan.requests})
 		w.due = append(w.due, w.now+w.between(0, 50*time.Millisecond))
 	}
-	w.due = append(w.due, w.now)
+	w.due = append(w.due, w.now, simNever)
 	w.undone = len(w.clients)
 	w.count.seeds = 1
 	return w
@@ -112,6 +115,7 @@ func (w *simWorld) draw() {
 	p.events, p.errors = w.one(3), oneOf(w, 0, 0, simErrorWays-1)
 	p.period = oneOf(w, time.Millisecond, 10*time.Millisecond, 100*time.Millisecond, 2*time.Second)
 	p.triggers, p.fullTimes, p.leaps = oneOf(w, 0, 0, 1, 8), oneOf(w, 0, 0, 4), oneOf(w, 0, 0, 0, 32)
+	p.pace = oneOf(w, 20*time.Microsecond, time.Millisecond, 50*time.Millisecond, time.Second)
 	p.varies, p.crowded = w.one(2), w.one(12)
 	if w.one(6) {
 		p.stopAt = w.now + w.between(0, 500*time.Millisecond)
@@ -138,7 +142,7 @@ func (w *simWorld) draw() {
 	}
 	p.big = 15
 	if p.room[0] < 10 { // or else it takes for ever
-		p.weights[kindStream], p.weights[kindCut], p.big = 0, 0, 12
+		p.weights[kindStream], p.weights[kindCut], p.weights[kindDown], p.big = 0, 0, 0, 12
 	}
 	for _, n := range p.weights {
 		p.weight += n

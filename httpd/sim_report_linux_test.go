@@ -25,9 +25,9 @@ func (c *simCounts) groups() []simGroup {
 	list := []simGroup{{
 		name: "in all",
 		names: []string{"seeds", "sessions", "requests", "answers", "turns", "events", "meanwhile", "short", "spurious", "jumps",
-			"detached", "pushed", "worked", "adopted", "contexts", "hostile", "hangups", "resets", "unsent"},
+			"detached", "pushed", "worked", "adopted", "contexts", "hostile", "hangups", "resets", "unsent", "blocked", "expired", "talks"},
 		n: []int{c.seeds, c.sessions, c.requests, c.answers, c.turns, c.events, c.meanwhile, c.short, c.spurious, c.jumps,
-			c.detached, c.pushed, c.worked, c.adopted, c.made, c.hostile, c.hangups, c.resets, c.unsent},
+			c.detached, c.pushed, c.worked, c.adopted, c.made, c.hostile, c.hangups, c.resets, c.unsent, c.blocked, c.expired, c.talks},
 	}}
 	for call, errnos := range simErrnos {
 		g := simGroup{name: errnos.name + " failed"}
@@ -36,6 +36,10 @@ func (c *simCounts) groups() []simGroup {
 		}
 		list = append(list, g)
 	}
+	waits := simGroup{name: "blocking handlers waited"}
+	waits.add("Read", c.waits[limitRead])
+	waits.add("Write", c.waits[limitWrite])
+	waits.add("Hijack", c.waits[onConn])
 	states := simGroup{name: "states"}
 	for i, n := range c.states {
 		states.add(state(i).String(), n)
@@ -54,7 +58,7 @@ func (c *simCounts) groups() []simGroup {
 	for i, n := range c.kinds {
 		kinds.add(simKinds[i].name, n)
 	}
-	return append(list, states, deadlines, reasons, kinds)
+	return append(list, waits, states, deadlines, reasons, kinds)
 }
 
 var simClasses = [numClasses]string{
@@ -73,14 +77,11 @@ func (c *simCounts) String() string {
 	return b.String()
 }
 
-// simNotYet is what blocking handlers bring about, which are not simulated yet.
-var simNotYet = []string{stateStream.String(), stateUpgraded.String(), ReasonReleased.String()}
-
 // missing are the counts that are 0.
 func (c *simCounts) missing() (names []string) {
 	for _, g := range c.groups() {
 		for i, name := range g.names {
-			if g.n[i] == 0 && !slices.Contains(simNotYet, name) {
+			if g.n[i] == 0 {
 				names = append(names, g.name+": "+name)
 			}
 		}

@@ -1,43 +1,56 @@
 package httpd
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // A simKind is a kind of request: what a client asks for, and what becomes of
 // it. Each names its answer so far that it can be told octet by octet.
 type simKind int8
 
 const (
-	kindGet     simKind = iota // its tag
-	kindHead                   // the same with HEAD
-	kindAdd                    // a number is added to the session's sum: the tag and the sum
-	kindAddIn                  // the same in chunks, with a trailer
-	kindEcho                   // its content
-	kindEchoIn                 // the same in chunks
-	kindExpect                 // the same, 100 Continue first
-	kindBig                    // more than a socket takes
-	kindWrite                  // through Write, with a length
-	kindStream                 // through Write, in chunks
-	kindTrailer                // with trailer fields
-	kindRaw                    // through SendRaw
-	kindPush                   // Session.Send and Inform ahead of it
-	kindCtx                    // the context is replaced, or taken away
-	kindAsync                  // detached
-	kindTouch                  // Touch and TriggerClose of another
-	kindOld                    // HTTP/1.0
-	kindKeep                   // HTTP/1.0 with keep-alive
-	kindClose                  // Connection: close
-	kindNone                   // 404
-	kindOther                  // 405
-	kindAllow                  // OPTIONS
-	kindTea                    // 417
-	kindVary                   // a route that comes and goes
-	kindRefuse                 // HandleErr
-	kindFail                   // an error after the answer
-	kindMute                   // no answer
-	kindCut                    // an error amid the answer
-	kindEnd                    // TriggerClose of its own session
-	kindStop                   // Stop
-	kindHostile                // what is no request
+	kindGet        simKind = iota // its tag
+	kindHead                      // the same with HEAD
+	kindAdd                       // a number is added to the session's sum: the tag and the sum
+	kindAddIn                     // the same in chunks, with a trailer
+	kindEcho                      // its content
+	kindEchoIn                    // the same in chunks
+	kindExpect                    // the same, 100 Continue first
+	kindBig                       // more than a socket takes
+	kindWrite                     // through Write, with a length
+	kindStream                    // through Write, in chunks
+	kindTrailer                   // with trailer fields
+	kindRaw                       // through SendRaw
+	kindPush                      // Session.Send and Inform ahead of it
+	kindCtx                       // the context is replaced, or taken away
+	kindAsync                     // detached
+	kindTouch                     // Touch and TriggerClose of another
+	kindOld                       // HTTP/1.0
+	kindKeep                      // HTTP/1.0 with keep-alive
+	kindClose                     // Connection: close
+	kindNone                      // 404
+	kindOther                     // 405
+	kindAllow                     // OPTIONS
+	kindTea                       // 417
+	kindVary                      // a route that comes and goes
+	kindRefuse                    // HandleErr
+	kindFail                      // an error after the answer
+	kindMute                      // no answer
+	kindCut                       // an error amid the answer
+	kindEnd                       // TriggerClose of its own session
+	kindStop                      // Stop
+	kindUpgrade                   // another protocol
+	kindPipe                      // a blocking handler answers with the content, as it comes
+	kindPipeIn                    // the same in chunks
+	kindPipeExpect                // the same, 100 Continue first
+	kindLeave                     // one that does not read all of it
+	kindAwait                     // one that waits for its context
+	kindLate                      // one that has little time
+	kindDown                      // one that sends more than lies between it and the loop
+	kindBreak                     // one that fails, in some way
+	kindHijack                    // one that takes the connection
+	kindHostile                   // what is no request
 	numSimKinds
 )
 
@@ -77,7 +90,18 @@ var simKinds = [numSimKinds]struct {
 	kindCut:     {"cut", 1, "GET /cut?"},
 	kindEnd:     {"end", 2, "GET /end?"},
 	kindStop:    {"stop", 0, "GET /stop?"},
-	kindHostile: {"hostile", 0, ""},
+
+	kindUpgrade:    {"upgrade", 2, "GET /upgrade?"},
+	kindPipe:       {"pipe", 4, "POST /pipe?"},
+	kindPipeIn:     {"pipe in chunks", 3, "POST /pipe?"},
+	kindPipeExpect: {"pipe, expect", 2, "POST /pipe?"},
+	kindLeave:      {"leave", 3, "POST /leave?"},
+	kindAwait:      {"await", 3, "GET /await?"},
+	kindLate:       {"late", 2, "POST /late?"},
+	kindDown:       {"down", 1, "GET /down?"},
+	kindBreak:      {"break", 1, "GET /break?"},
+	kindHijack:     {"hijack", 1, "GET /hijack?"},
+	kindHostile:    {"hostile", 0, ""},
 }
 
 // A simRequest is what a client has asked and what is to come of it.
@@ -90,6 +114,20 @@ type simRequest struct {
 	end     int // and it ends
 	status  int // of a hostile one; 0: any
 	close   bool
+	chunked bool
+	expects bool // it waits to be asked for its content
+}
+
+// blocking reports whether a blocking handler answers.
+func (k simKind) blocking() bool { return kindPipe <= k && k <= kindHijack }
+
+// filled reports whether the request has a content that is its own.
+func (k simKind) filled() bool {
+	switch k {
+	case kindEcho, kindEchoIn, kindExpect, kindPipe, kindPipeIn, kindPipeExpect, kindLeave, kindLate:
+		return true
+	}
+	return false
 }
 
 const (
@@ -146,6 +184,15 @@ func (c *simClient) draw() simRequest {
 		q.param = 1 + w.n(99)
 	case kindEcho, kindEchoIn, kindExpect:
 		q.param = w.n(1 + min(w.cfg.MaxContentBytes, 1<<w.n(13)))
+	case kindPipe, kindPipeIn, kindPipeExpect:
+		q.param = w.n(1 << w.n(15))
+	case kindLeave, kindLate:
+		if q.param = w.n(1 << w.n(15)); w.one(3) {
+			q.chunked, q.param = true, min(q.param, w.cfg.MaxContentBytes)
+		}
+		q.expects = w.one(4)
+	case kindDown:
+		q.param = w.n(1 << (6 + w.n(13)))
 	case kindBig:
 		q.param = w.n(1 << (6 + w.n(w.plan.big-5)))
 	case kindWrite, kindTrailer, kindRaw:
@@ -155,24 +202,31 @@ func (c *simClient) draw() simRequest {
 	default:
 		q.param = w.n(100)
 	}
+	q.chunked = q.chunked || q.kind == kindAddIn || q.kind == kindEchoIn || q.kind == kindPipeIn
+	q.expects = q.expects || q.kind == kindExpect || q.kind == kindPipeExpect
 	q.close = q.kind == kindOld || q.kind == kindClose
 	return q
 }
 
 // ask appends the next request to what is to be said.
 func (c *simClient) ask() {
-	q := c.draw()
+	w, q := c.w, c.draw()
 	c.no2++
 	c.left--
-	c.w.count.requests++
-	c.w.count.kinds[q.kind]++
+	w.count.requests++
+	w.count.kinds[q.kind]++
 	q.start = c.said + len(c.out) - c.gone
 	if q.kind == kindHostile {
 		c.attack(&q)
 	} else {
 		c.write(&q)
 	}
-	q.end = c.said + len(c.out) - c.gone
+	q.end = c.said + len(c.out) - c.gone + len(c.held)
+	if q.kind == kindUpgrade {
+		if c.talk = (simTalk{no: q.no, total: (1 + q.param/4) * (simTagLen + 1)}); w.one(2) {
+			c.talkMore()
+		}
+	}
 	c.awaits = append(c.awaits, q)
 }
 
@@ -197,18 +251,23 @@ func (c *simClient) write(q *simRequest) {
 	switch q.kind {
 	case kindAdd, kindAddIn, kindAsync, kindVary, kindNone:
 		content = strconv.AppendInt(content, int64(q.param), 10)
-	case kindEcho, kindEchoIn, kindExpect:
+	}
+	if q.kind.filled() {
 		content = appendFill(content, c.no, q.no, q.param)
 	}
 	w.buf = content[:0]
-	switch q.kind {
-	case kindAddIn, kindEchoIn:
+	if q.expects {
+		b = append(b, "Expect: 100-continue\r\n"...)
+	}
+	if q.kind.blocking() && len(content) > w.cfg.MaxContentBytes {
+		c.sock.excess = true
+	}
+	if q.chunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n\r\n"...)
 		q.headEnd = c.said + len(b) - c.gone
 		c.out = c.chunks(b, content)
+		c.hold(q)
 		return
-	case kindExpect:
-		b = append(b, "Expect: 100-continue\r\n"...)
 	}
 	if len(content) > 0 || w.one(8) {
 		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(content)), 10), "\r\n"...)
@@ -216,6 +275,20 @@ func (c *simClient) write(q *simRequest) {
 	b = append(b, "\r\n"...)
 	q.headEnd = c.said + len(b) - c.gone
 	c.out = append(b, content...)
+	c.hold(q)
+}
+
+// hold keeps back a content that a blocking handler is to ask for, or that comes
+// after a while.
+func (c *simClient) hold(q *simRequest) {
+	w := c.w
+	if !q.expects || !q.kind.blocking() || w.one(3) {
+		return
+	}
+	head := len(c.out) - (c.said + len(c.out) - c.gone - q.headEnd)
+	c.held = append(c.held, c.out[head:]...)
+	c.out = c.out[:head]
+	c.heldTo = w.now + w.between(time.Millisecond, 2*time.Second)
 }
 
 // chunks appends content in chunks of any length.

@@ -20,6 +20,7 @@ type simWorld struct {
 	simFiles
 	simPeers
 	simOthers
+	simJobs
 	simContexts
 	simLog
 
@@ -65,7 +66,11 @@ const (
 type simFailure struct{ text string }
 
 func (w *simWorld) fail(format string, args ...any) {
-	panic(simFailure{fmt.Sprintf(format, args...)})
+	text := fmt.Sprintf(format, args...)
+	if w.failure == "" {
+		w.failure = text // the engine recovers what panics in a handler
+	}
+	panic(simFailure{text})
 }
 
 // Chance.
@@ -107,6 +112,7 @@ func (w *simWorld) run() {
 		}
 		w.step()
 	}
+	w.finishJobs(nil) // whose connections have left
 	w.checkEnd()
 }
 
@@ -162,8 +168,10 @@ func (w *simWorld) act(who int) {
 	case w.due[who] > w.now: // he has acted meanwhile
 	case who < len(w.clients):
 		w.clients[who].act()
-	default:
+	case who == len(w.clients):
 		w.interfere()
+	default:
+		w.goOnJobs()
 	}
 }
 
@@ -197,7 +205,12 @@ func (w *simWorld) turn(lp *simLoop) {
 	w.count.turns++
 	expiring := w.expiring(lp)
 	err := lp.l.turn()
+	w.welcome(lp.l)
+	w.heard()
 	w.expired(lp, expiring)
+	if w.failure != "" {
+		panic(simFailure{w.failure})
+	}
 	w.depth--
 	w.now += time.Duration(w.next()&0x3fff) * 2 // up to 32 us
 	if lp.idle++; w.effects != lp.seen || lp.k.excused {
@@ -251,6 +264,10 @@ func (w *simWorld) meanwhile() {
 		}
 	case i == len(w.loops):
 		w.interfere()
+	case i == len(w.loops)+1 && len(w.jobs) > 0:
+		if job := w.jobs[w.n(len(w.jobs))]; job.ready() {
+			w.goOnJob(job)
+		}
 	default:
 		if c := w.n(len(w.clients)); w.due[c] <= w.now+time.Millisecond {
 			w.clients[c].act()
