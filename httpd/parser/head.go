@@ -169,7 +169,7 @@ func (h *Head) fieldLine(b []byte, at int) (next int, err error) {
 	}
 	start := colon + 1
 	start += span(b[start:], ows)
-	cr := start + span(b[start:], text)
+	cr := start + spanText(b[start:])
 	if cr+1 >= len(b) || b[cr] != '\r' || b[cr+1] != '\n' {
 		return at, ErrLineEnd
 	}

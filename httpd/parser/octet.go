@@ -1,5 +1,10 @@
 package parser
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // A class is a set of octets that the grammar names; classes are or-ed.
 type class uint8
 
@@ -48,13 +53,36 @@ var octets = func() (t [256]class) {
 func is(c byte, of class) bool { return octets[c]&of != 0 }
 
 // span returns how many octets at the start of b belong to the class.
-// Every long scan of the package goes through here.
+// Every long scan of the package goes through here, or through spanText.
 func span(b []byte, of class) (n int) {
 	for n < len(b) && octets[b[n]]&of != 0 {
 		n++
 	}
 	return n
 }
+
+// spanText is span for text, eight octets at a time: those that are not text, and
+// HTAB, are the ones below SP, and DEL. The lowest bit that is set is exact; what
+// borrows from it is not looked at.
+func spanText(b []byte) (n int) {
+	for n+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[n:])
+		del := x ^ 0x7f*each
+		stop := ((x-' '*each)&^x | (del-each)&^del) & (0x80 * each)
+		if stop == 0 {
+			n += 8
+			continue
+		}
+		n += bits.TrailingZeros64(stop) / 8
+		if b[n] != '\t' {
+			return n
+		}
+		n++
+	}
+	return n + span(b[n:], text)
+}
+
+const each = 0x0101010101010101 // times an octet: that octet eight times
 
 // pctEncoded tells whether b starts with "%" HEXDIG HEXDIG (RFC 3986 2.1).
 func pctEncoded(b []byte) bool {

@@ -50,7 +50,7 @@ func (h *Head) lineEnd(b []byte, at, from int) (end int, err error) {
 	if tooLong {
 		b = b[:most]
 	}
-	i := from + span(b[from:], text)
+	i := from + spanText(b[from:])
 	switch {
 	case i == len(b) || i+1 == len(b) && b[i] == '\r':
 		if tooLong {
