@@ -59,6 +59,9 @@ func (t *Table) join(l *list, a, b int32) {
 // is complete; it is ESP-IDF's httpd_sess_update_lru_counter.
 func (t *Table) Touch(s *Session) {
 	t.mustOwn(s)
+	if t.lru.last == s.slot { // as behind each pipelined request but the first
+		return
+	}
 	t.remove(&t.lru, s)
 	t.insert(&t.lru, s, t.lru.last)
 }
