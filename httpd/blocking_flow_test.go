@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -361,7 +362,8 @@ func TestBlockingBoth(t *testing.T) {
 	text := someText(1 << 20)
 	inBubble(t, Config{}, func(b *bubble) {
 		var got []byte
-		wrote, second := false, make(chan bool)
+		var wrote atomic.Bool
+		second := make(chan bool)
 		b.block("/both", func(w *Response, r *Request) error {
 			var group sync.WaitGroup
 			group.Go(func() { got, _ = io.ReadAll(r) })
@@ -370,7 +372,7 @@ func TestBlockingBoth(t *testing.T) {
 				w.WriteString(text[at : at+1<<14])
 				w.Flush()
 			}
-			wrote = true
+			wrote.Store(true)
 			group.Wait()
 			return nil
 		})
@@ -382,7 +384,7 @@ func TestBlockingBoth(t *testing.T) {
 		turn, rest := 0, text
 		s.refusing, s.room = false, func() int { turn++; return 5000 * (turn % 2) }
 		b.settle()
-		if !wrote {
+		if !wrote.Load() {
 			t.Error("who writes waits for who reads")
 		}
 		for rest != "" {
@@ -402,7 +404,8 @@ func TestBlockingBothEnd(t *testing.T) {
 	for _, readsFirst := range []bool{true, false} {
 		inBubble(t, Config{}, func(b *bubble) {
 			var group sync.WaitGroup
-			errs, second := map[bool]error{}, make(chan bool)
+			var first, then error
+			second := make(chan bool)
 			b.block("/both", func(w *Response, r *Request) error {
 				wait := map[bool]func() error{
 					true: func() error { _, err := io.ReadAll(r); return err },
@@ -413,9 +416,9 @@ func TestBlockingBothEnd(t *testing.T) {
 						return err
 					},
 				}
-				group.Go(func() { errs[readsFirst] = wait[readsFirst]() })
+				group.Go(func() { first = wait[readsFirst]() })
 				<-second
-				errs[!readsFirst] = wait[!readsFirst]()
+				then = wait[!readsFirst]()
 				group.Wait()
 				return io.ErrUnexpectedEOF
 			})
@@ -426,8 +429,8 @@ func TestBlockingBothEnd(t *testing.T) {
 			b.settle()
 			s.reset()
 			b.settle()
-			if errs[true] != io.ErrUnexpectedEOF || errs[false] != io.ErrUnexpectedEOF {
-				t.Errorf("told %v", errs)
+			if first != io.ErrUnexpectedEOF || then != io.ErrUnexpectedEOF {
+				t.Errorf("told %v, %v", first, then)
 			}
 		})
 	}

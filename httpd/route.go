@@ -18,7 +18,9 @@ import (
 // If it has written nothing, the engine answers 500 in its place.
 //
 // It runs on the session's loop, and while it runs that loop serves nobody
-// else: it must not wait. w and r, and every []byte they return, are valid
+// else: it must not wait, nor end the goroutine (runtime.Goexit, and so
+// testing.T.FailNow), which is the loop's. A blocking one has a goroutine of its
+// own: see Route.Blocking. w and r, and every []byte they return, are valid
 // until it returns.
 type Handler func(w *Response, r *Request) error
 
@@ -48,8 +50,8 @@ type Route struct {
 	// session goes on. Config.MaxContentBytes is not for them.
 	Blocking bool
 	// Timeout bounds how long a Blocking handler may take: then its context is
-	// done, and Read, Write and Flush return os.ErrDeadlineExceeded. Zero: it is
-	// not bounded.
+	// done, and Read, Write and Flush return os.ErrDeadlineExceeded where they would
+	// have to wait. Zero: it is not bounded.
 	Timeout time.Duration
 	// Use wraps Handler, the first one outermost, inside of Config.Use.
 	Use []Middleware
