@@ -231,6 +231,7 @@ func (d *Detached) concludeStream(c *conn, err error) {
 	d.leaveRest(c)
 	c.last = c.last || d.closes
 	x.conclude(c, err)
+	c.unread = c.unread || c.last && (c.in.skip > 0 || c.in.drop) // the rest of it is on its way
 	switch {
 	case d.refused != 0:
 		c.ended = why

@@ -172,6 +172,9 @@ func (a *simAnswer) judge() {
 		a.fail("an answer to nothing: %.200q", a.head)
 	}
 	c.w.count.answers++
+	if a.q.kind == kindUpgrade && a.code != 101 {
+		c.talk = simTalk{}
+	}
 	if !f.dated && a.q.kind != kindRaw && !c.free {
 		a.fail("no Date")
 	}

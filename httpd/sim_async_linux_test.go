@@ -15,6 +15,7 @@ type simAsync struct {
 	done bool
 	sums bool // it is
 
+	rest  int  // where the content of a blocking handler ends, as the client has it
 	timed bool // its context may be done because its time is over
 }
 

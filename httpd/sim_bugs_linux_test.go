@@ -18,7 +18,7 @@ func TestSimulationFinds(t *testing.T) {
 		t.Skip("the bugs are no races: without the detector they are found sooner")
 	}
 	patches, err := filepath.Glob("testdata/sim/*.patch")
-	if err != nil || len(patches) < 3 {
+	if err != nil || len(patches) < 4 {
 		t.Fatalf("patches %q, %v", patches, err)
 	}
 	for _, patch := range patches {

@@ -65,6 +65,10 @@ func (s *simSock) checkClose() {
 	if s.opened && !s.told {
 		s.w.fail("Close of #%d without OnClose", s.no)
 	}
+	answered := s.reason == ReasonServed || s.reason == ReasonHandler || s.reason == ReasonTrigger
+	if job := s.async; answered && job != nil && job.rest > s.taken && !s.shut && !s.cl.ended && !s.gone && !s.rst && !s.resets && s.blamed&^(simTriggered|simSlow) == 0 {
+		s.w.fail("#%d is closed (%v) when %d octets of its request's %d are here", s.no, s.reason, s.taken, job.rest)
+	}
 	if s.in.len() == 0 && !s.resets {
 		return
 	}
@@ -212,7 +216,7 @@ func (w *simWorld) expired(lp *simLoop, list []simDue) {
 	for i := range list {
 		d := &list[i]
 		on := lp.l.table.Lookup(d.name)
-		if on != nil && d.s != nil && lp.l.connOf(on).detached != nil && lp.l.connOf(on).ended == ReasonExpired {
+		if d.class == int(classContent) && on != nil && d.s != nil && lp.l.connOf(on).detached != nil && lp.l.connOf(on).ended == ReasonExpired {
 			d.s.slackens()
 		}
 		switch {

@@ -199,7 +199,7 @@ func (c *simClient) read() {
 func (c *simClient) say() {
 	w, s := c.w, c.sock
 	switch {
-	case c.ended || c.answer.last:
+	case c.ended || c.answer.last && !c.owes():
 		return
 	case w.now < c.next:
 		w.wake(c, c.next-w.now)
@@ -258,6 +258,12 @@ func (c *simClient) say() {
 		return // the server will take some
 	}
 	w.wake(c, c.next-w.now)
+}
+
+// owes reports whether the answer is under way to a request that is not all said:
+// its end may depend on that.
+func (c *simClient) owes() bool {
+	return c.answer.at != partHead && c.answer.q.kind.blocking() && len(c.out)-c.gone+len(c.held) > 0
 }
 
 // bide waits for what nobody can tell whether it comes, and then leaves.

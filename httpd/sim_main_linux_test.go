@@ -29,7 +29,7 @@ func TestSimulation(t *testing.T) {
 		n = 1000
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // it is little that lives
-	began := time.Now()
+	began, goroutines := time.Now(), runtime.NumGoroutine()
 	r := simRun{next: first, end: first + uint64(n)}
 	var group sync.WaitGroup
 	for range min(n, runtime.GOMAXPROCS(0)) {
@@ -40,6 +40,11 @@ func TestSimulation(t *testing.T) {
 		t.Fatalf("seed %d: %s\n\nto replay it: go test ./httpd -run TestSimulation -seed=%d", r.failed, r.text, r.failed)
 	}
 	took := time.Since(began)
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines, and there were %d", runtime.NumGoroutine(), goroutines)
+		}
+	}
 	t.Logf("seeds %d to %d in %v: %.0f requests/s%v", first, r.end-1, took.Round(time.Millisecond), float64(r.sum.requests)/took.Seconds(), &r.sum)
 	if missing := r.sum.missing(); n >= simEnough && missing != nil {
 		t.Errorf("never in %d seeds: %s", n, strings.Join(missing, ", "))
@@ -71,7 +76,7 @@ func racing() bool {
 	return false
 }
 
-// A simRun is many seeds, on all processors: each world has one goroutine.
+// A simRun is many seeds, on all processors: in each world one goroutine runs.
 type simRun struct {
 	next, end uint64
 	mu        sync.Mutex

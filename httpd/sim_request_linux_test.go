@@ -186,6 +186,9 @@ func (c *simClient) draw() simRequest {
 		q.param = w.n(1 + min(w.cfg.MaxContentBytes, 1<<w.n(13)))
 	case kindPipe, kindPipeIn, kindPipeExpect:
 		q.param = w.n(1 << w.n(15))
+		if w.plan.big > 12 && w.one(60) { // more than lies between a handler and its loop
+			q.param = w.n(1 << 18)
+		}
 	case kindLeave, kindLate:
 		if q.param = w.n(1 << w.n(15)); w.one(3) {
 			q.chunked, q.param = true, min(q.param, w.cfg.MaxContentBytes)
@@ -223,7 +226,7 @@ func (c *simClient) ask() {
 	}
 	q.end = c.said + len(c.out) - c.gone + len(c.held)
 	if q.kind == kindUpgrade {
-		if c.talk = (simTalk{no: q.no, total: (1 + q.param/4) * (simTagLen + 1)}); w.one(2) {
+		if c.talk = (simTalk{no: q.no, total: (1 + q.param/4) * (simTagLen + 1)}); c.hurries() && w.one(2) {
 			c.talkMore()
 		}
 	}

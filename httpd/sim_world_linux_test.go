@@ -8,7 +8,8 @@ import (
 
 // A simWorld is everything that one seed decides: a server on simulated
 // kernels, its clients, what other goroutines do to it, and a clock. One
-// goroutine runs all of it, a step at a time, so that a seed is a history.
+// goroutine runs all of it, a step at a time, so that a seed is a history; those
+// of blocking handlers run one at a time, and while they do it waits: see simJob.
 type simWorld struct {
 	rng   *rand.PCG
 	now   time.Duration // of the monotonic clock
