@@ -88,6 +88,7 @@ func knows(t testing.TB, r *Request) (all string) {
 		"Trailers":       func() string { return fmt.Sprint(len(maps.Collect(names(r.Trailers())))) },
 		"UserCtx":        func() string { return strings.Trim(fmt.Sprint(r.UserCtx()), "<nil>") },
 		"Version":        r.Version,
+		"OnEnd":          func() string { r.OnEnd(func(error) {}); return "" },
 		"SetContext":     func() string { r.SetContext(r.Context()); return "" },
 		"Session": func() string {
 			if r.Session().Ctx() == nil {

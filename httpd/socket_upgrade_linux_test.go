@@ -89,6 +89,17 @@ func TestUpgrade(t *testing.T) {
 	l.balanced(t, int64(len(said)/7+1))
 }
 
+// What a receiver sends does not count what is to be sent before it: the 101, and
+// the answers of the same batch, leave first.
+func TestUpgradeBehindMuch(t *testing.T) {
+	srv := start(t, httpd.Config{MaxOutputBytes: 200}, route("GET", "/up", upgrading))
+	c := adopted(t, srv)
+	line := strings.Repeat("X", 150) + "\n"
+	c.send(askUpgrade + line)
+	c.wantSwitched()
+	c.wantText(line)
+}
+
 const get1 = "GET /ctx HTTP/1.1\r\nHost: h\r\n\r\n"
 
 // The ends of an upgraded session are those of any other.

@@ -40,6 +40,9 @@ func (w *Response) Upgrade(protocol string, receive Receiver) error {
 
 // give gives the receiver of an upgraded session what has come.
 func (c *conn) give(b []byte) (rest []byte, more bool) {
+	if len(c.l.x.w.wire.out) > 0 && !c.send() { // what is to be sent has the room that it needs
+		return b, false
+	}
 	n, err := received(c, b)
 	switch {
 	case err != nil || n < 0 || n > len(b):

@@ -11,8 +11,9 @@ const mostWritten = 64 << 10
 // longer one is sent in chunks, or, to an HTTP/1.0 peer, up to the end of the
 // connection. (ESP-IDF: httpd_resp_send_chunk; the end needs no call.)
 //
-// If the handler returns an error after its content became a long one, the
-// end of the content is not sent: the peer sees that it is incomplete.
+// If the handler returns an error after its content became a long one, or was
+// flushed, the end of the content is not sent: the peer sees that it is
+// incomplete. Before, what was written is the whole response.
 func (w *Response) Write(p []byte) (n int, err error) {
 	switch {
 	case w.progress >= raw:
@@ -86,8 +87,8 @@ func (w *Response) Written() int64 { return w.given }
 
 // Flush sends what was written so far, before the content is complete: it is
 // sent in chunks from then on. In a blocking handler it waits for room, and
-// returns ErrSessionEnding if the peer is gone. On the loop nothing is sent
-// before the handler returns.
+// returns io.ErrUnexpectedEOF or ErrSessionEnding if the peer or the session is
+// gone. On the loop nothing is sent before the handler returns.
 func (w *Response) Flush() error {
 	switch {
 	case w.progress >= raw:
