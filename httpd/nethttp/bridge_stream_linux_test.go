@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
@@ -208,7 +209,7 @@ func TestRecorder(t *testing.T) {
 // Content that comes when its session has answered, and ended without a word, is
 // dropped: the connection goes on, with another session.
 func TestDropped(t *testing.T) {
-	srv := httpdtest.New(t, httpd.Config{}, httpd.Route{Pattern: "/", Blocking: true, Handler: func(w *httpd.Response, r *httpd.Request) error {
+	srv := httpdtest.New(t, httpd.Config{LingerTimeout: 50 * time.Millisecond}, httpd.Route{Pattern: "/", Blocking: true, Handler: func(w *httpd.Response, r *httpd.Request) error {
 		w.SendRaw([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"))
 		return io.EOF
 	}})
