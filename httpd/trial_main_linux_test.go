@@ -37,7 +37,7 @@ var trials = []trial{
 	{"descriptors", httpd.Config{MaxSessions: 2 * starvedTries}, starve},
 	{"streams", httpd.Config{}, streams},
 	{"soak", httpd.Config{
-		Loops: 2, MaxSessions: soakSessions,
+		Loops: 2, MaxSessions: soakSessions, MaxBufferBytes: 1 << 30, // those who do not read hold some 4 MiB each
 		HeadTimeout: soakTime, ContentTimeout: soakTime, SendTimeout: soakTime, IdleTimeout: soakTime,
 	}, soak},
 }
@@ -133,6 +133,7 @@ type figures struct {
 	Opened, Closed     int64 // sessions, as the hooks are told
 	Made, Freed, Twice int64 // contexts
 	Descriptors        int
+	NoRoom             uint64 // sessions for which MaxBufferBytes was too little
 }
 
 // look asks the server process for its figures. It has its descriptors counted:

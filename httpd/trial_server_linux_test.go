@@ -187,6 +187,7 @@ func (h *host) figures(collect bool) (f figures) {
 	}
 	f.Goroutines = runtime.NumGoroutine()
 	f.Sessions, f.Detached = len(h.srv.Sessions()), len(h.srv.Detached())
+	f.NoRoom = h.srv.Stats().Ended[httpd.ReasonNoRoom.String()]
 	f.Opened, f.Closed = h.opened.Load(), h.closed.Load()
 	f.Made, f.Freed, f.Twice = h.made.Load(), h.freed.Load(), h.twice.Load()
 	return f

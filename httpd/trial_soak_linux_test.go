@@ -50,6 +50,9 @@ func soak(a *arena) {
 	a.Logf("soak: %d clients, %v, seed %d: %d sessions, %d answers, %d contexts, each freed once; goroutines %d->%d, descriptors %d->%d, heap %d->%d KiB, at most %d MiB of RSS; each of %d things done %d times or more",
 		soakClients, soakFor, soakSeed, f.Opened, seen.answers.Load(), f.Made, a.start.Goroutines, f.Goroutines, a.start.Descriptors, f.Descriptors,
 		a.start.Heap>>10, f.Heap>>10, a.status("VmHWM"), len(seen.n), slices.Min(slices.Collect(maps.Values(seen.n))))
+	if f.NoRoom > 0 {
+		a.Errorf("MaxBufferBytes was too little for %d sessions", f.NoRoom)
+	}
 	if f.Heap > a.start.Heap+soakHeap {
 		a.Errorf("the heap has grown by %d octets, at most %d", f.Heap-a.start.Heap, soakHeap)
 	}
