@@ -1,40 +1,51 @@
 package httpd
 
 import (
+	"math"
+
 	"github.com/valyala/bytebufferpool"
 
 	"moor.example/httpd/sess"
 )
 
 // A conn is the I/O side of a session: what is in hand of its input and
-// output. An idle one holds no buffer.
+// output. An idle one holds no buffer. It takes three cache lines, and a request
+// that comes whole needs the first two of them.
 type conn struct {
 	l        *loop
 	s        *sess.Session // nil: the slot is free
-	in       input
-	out      output
-	link     link
-	detached *Detached // the request that outlives its handler; nil: none
+	detached *Detached     // the request that outlives its handler; nil: none
 	waiting
-	from  *place      // where the peer's address is counted; nil: nowhere
-	ended CloseReason // if last: the reason
-
 	requests uint32 // begun
-
+	outlook
 	ready  bool // stands in line to be resumed: in has more than its share
-	last   bool // no further request is served; the session ends after out
-	unread bool // if last: the peer has more to say
-	cut    bool // if last: output is lost, and what is there of it could look complete
 	shared bool // the socket may have another descriptor
+
+	link link
+	out  output
+	in   input
+	from *place // where the peer's address is counted; nil: nowhere
+	_    [8]byte
+}
+
+// An outlook is what is known of a session's end.
+type outlook struct {
+	last   bool        // no further request is served; the session ends after out
+	unread bool        // if last: the peer has more to say
+	cut    bool        // if last: output is lost, and what is there of it could look complete
+	ended  CloseReason // if last: the reason
 }
 
 // A waiting is what a connection waits for.
 type waiting struct {
+	progress int32 // octets since the deadline was set, or more than an int32 holds
 	state    state
 	counted  state    // as which it is counted: see enter
 	want     interest // what the descriptor is watched for; 0: not yet
-	progress int      // octets since the deadline was set
 }
+
+// moved counts n octets.
+func (w *waiting) moved(n int) { w.progress = int32(min(int(w.progress)+n, math.MaxInt32)) }
 
 // An output is what the socket refused.
 type output struct {
@@ -108,7 +119,7 @@ func (c *conn) receive() bool {
 	if c.in.need > 0 {
 		c.tell(EventData, n)
 	}
-	c.progress += n
+	c.moved(n)
 	if c.in.buf != nil {
 		c.in.buf.B = c.in.buf.B[:len(c.in.buf.B)+n]
 		b = c.in.buf.B
@@ -238,7 +249,7 @@ func (c *conn) send() bool {
 		n, o := c.l.carrier.send(c, out)
 		out = out[n:]
 		if c.state == stateFlush { // this follows what has waited
-			c.progress += n
+			c.moved(n)
 		}
 		if o == again {
 			if c.out.buf = c.l.pool.keep(out); c.out.buf == nil {
@@ -270,7 +281,7 @@ func emptied(out []byte) []byte {
 func (c *conn) flush() {
 	n, o := c.l.carrier.send(c, c.out.buf.B[c.out.sent:])
 	c.out.sent += n
-	c.progress += n
+	c.moved(n)
 	if o == ok {
 		c.tell(EventSent, n)
 	}

@@ -21,18 +21,18 @@ const (
 // An input is what has been received and not yet served. It begins with the
 // begin of a message.
 type input struct {
-	buf    *bytebufferpool.ByteBuffer // nil: nothing is in hand
-	need   int                        // octets of the message once its content is complete; 0: not known
-	skip   int                        // octets of content to be dropped
-	coding coding                     // of the message in hand
-	chunks parser.Chunks              // how far its chunks are decoded
-	have   int                        // its octets that are final: head and decoded content
-	past   int                        // octets of its chunks that a blocking handler has had: what is dropped does not count them
-	drop   bool                       // what comes of it is dropped: the request has been answered
-	empty  uint8                      // octets of empty lines before the request-line
-	guard  parser.Guard               // of an incomplete head or trailer section
+	buf      *bytebufferpool.ByteBuffer // nil: nothing is in hand
+	need     int                        // octets of the message once its content is complete; 0: not known
+	skip     int                        // octets of content to be dropped
+	receiver Receiver                   // takes everything: there are no messages any more
+	coding   coding                     // of the message in hand
+	drop     bool                       // what comes of it is dropped: the request has been answered
+	empty    uint8                      // octets of empty lines before the request-line
 
-	receiver Receiver // takes everything: there are no messages any more
+	guard  parser.Guard  // of an incomplete head or trailer section
+	chunks parser.Chunks // how far its chunks are decoded
+	have   int           // its octets that are final: head and decoded content
+	past   int           // octets of its chunks that a blocking handler has had: what is dropped does not count them
 }
 
 // A coding is how far a chunked body has come.

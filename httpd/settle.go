@@ -63,7 +63,7 @@ func (c *conn) enter(s state) {
 	row, old := &states[s], &states[c.state]
 	begins := c.want == 0 // the first state of all
 	same := row.class == old.class && (s == c.state || !row.renew)
-	moves := row.renew && (!row.paced || c.progress >= c.l.srv.cfg.MinProgressBytes)
+	moves := row.renew && (!row.paced || int(c.progress) >= c.l.srv.cfg.MinProgressBytes)
 	if c.state = s; s != c.counted {
 		c.l.inState[c.counted]--
 		c.l.inState[s]++

@@ -100,13 +100,13 @@ type carrier struct {
 
 // A link is what a connection knows of its transport.
 type link struct {
-	ctx     *held    // Session.TransportCtx; nil: none
 	recv    interest // what the last recv, or Open, waits for; 0: what the state says
 	send    interest // what the last send waits for
-	values  *value   // of Session.SetValue: the first of them
 	pending bool     // stands in line to be received: the transport has octets
 	open    bool     // OnOpen has taken the session
 	shut    bool     // nothing more can be said: our side is shut down, or the peer gone
+	ctx     *held    // Session.TransportCtx; nil: none
+	values  *value   // of Session.SetValue: the first of them
 }
 
 // held is a context and its free function.

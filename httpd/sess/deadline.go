@@ -22,10 +22,13 @@ func (t *Table) Arm(s *Session, class int, at time.Duration) {
 
 // Disarm takes the deadline of s away, if it has one.
 func (t *Table) Disarm(s *Session) {
-	t.mustOwn(s)
-	if s.class == none {
-		return
+	if s.class != none { // inlined: with no deadline there is no call
+		t.disarm(s)
 	}
+}
+
+func (t *Table) disarm(s *Session) {
+	t.mustOwn(s)
 	t.remove(&t.queues[s.class], s)
 	s.class = none
 }

@@ -58,10 +58,10 @@ func (t *Table) join(l *list, a, b int32) {
 // Touch makes s the most recently used session. The engine calls it when a request
 // is complete; it is ESP-IDF's httpd_sess_update_lru_counter.
 func (t *Table) Touch(s *Session) {
-	t.mustOwn(s)
-	if t.lru.last == s.slot { // as behind each pipelined request but the first
+	if t.lru.last == s.slot && s.fd >= 0 { // as behind each pipelined request but the first
 		return
 	}
+	t.mustOwn(s)
 	t.remove(&t.lru, s)
 	t.insert(&t.lru, s, t.lru.last)
 }
