@@ -16,6 +16,7 @@ type exchange struct {
 	onEnd    func(err error) // see Request.OnEnd; nil: nobody waits for that
 	detached *Detached       // nil: it is the loop's
 	failing  bool            // an error handler runs
+	known    []byte          // the head that r has, if it was well-formed: see repeats
 }
 
 func newExchange(cfg *Config, d *date) *exchange {
@@ -37,8 +38,12 @@ func newExchange(cfg *Config, d *date) *exchange {
 // head that it refuses, what cannot be relied on is forgotten.
 func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
 	r := &x.r
-	r.message, r.content, r.read, r.trailers = nil, 0, 0, nil
-	r.target, r.route, r.via, r.got = parser.Target{}, nil, nil, 0
+	r.read, r.got, r.trailers, r.route, r.via = 0, 0, nil, nil, nil
+	if n = x.repeats(b); n > 0 {
+		r.message, r.content, *g = b[:n], n, parser.Guard{}
+		return n, nil
+	}
+	r.message, r.content, r.target, x.known = nil, 0, parser.Target{}, x.known[:0]
 	if n, err = r.head.Parse(b, g); err != nil {
 		return 0, err
 	}
@@ -50,8 +55,24 @@ func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
 	if err = parser.CheckHost(&r.head, head); err != nil {
 		return 0, err
 	}
-	r.target, err = parser.SplitTarget(&r.head, head)
+	if r.target, err = parser.SplitTarget(&r.head, head); err == nil && n <= mostKnown {
+		x.known = append(x.known, head...)
+	}
 	return n, err
+}
+
+// mostKnown is how long a head may be to be remembered, in octets.
+const mostKnown = 1 << 10
+
+// repeats returns the length of the head that b begins with, if it is the last one
+// once more: then all that was found in that holds. A client that stays connected
+// says the same again and again, and so do clients of one kind. Otherwise it
+// returns 0.
+func (x *exchange) repeats(b []byte) (n int) {
+	if n = len(x.known); n > 0 && bytes.HasPrefix(b, x.known) {
+		return n
+	}
+	return 0
 }
 
 // recall parses the message that b begins with once more, for an answer that

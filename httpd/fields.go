@@ -48,6 +48,15 @@ func appendField(dst []byte, name, value string) []byte {
 
 // reserved reports whether the field is the engine's own.
 func reserved(name string) bool {
-	return parser.EqualFold(name, "Content-Length") || parser.EqualFold(name, "Transfer-Encoding") ||
-		parser.EqualFold(name, "Connection") || parser.EqualFold(name, "Date")
+	switch len(name) {
+	case len("Date"):
+		return parser.EqualFold(name, "Date")
+	case len("Connection"):
+		return parser.EqualFold(name, "Connection")
+	case len("Content-Length"):
+		return parser.EqualFold(name, "Content-Length")
+	case len("Transfer-Encoding"):
+		return parser.EqualFold(name, "Transfer-Encoding")
+	}
+	return false
 }

@@ -17,8 +17,17 @@ var (
 // call runs the handler of the request. One that panics has failed: nothing but
 // its session ends for it. What it has sent stays as it is.
 func (x *exchange) call(c *conn) (err error) {
-	err = errGoexit // unless it returns, or panics
-	defer recovered(c, x, &err)
+	err = errGoexit // unless it returns
+	defer func() {
+		if err != errGoexit {
+			return
+		}
+		p := recover()
+		if p == nil {
+			p = errGoexit
+		}
+		err = fell(c, x, p)
+	}()
 	return x.r.route.Handler(&x.w, &x.r)
 }
 
@@ -30,17 +39,16 @@ func (x *exchange) callErr(c *conn, h ErrHandler, code ErrCode) (err error) {
 	return h(&x.w, &x.r, code)
 }
 
-// recovered notes a panic: that of the handler of x, or of a receiver (nil). It is
-// to be deferred.
+// recovered notes a panic in what x runs beside its handler, or in a receiver (nil).
+// It is to be deferred.
 func recovered(c *conn, x *exchange, err *error) {
-	p := recover()
-	switch {
-	case p == nil && *err != errGoexit:
-		return
-	case p == nil:
-		p = errGoexit
+	if p := recover(); p != nil {
+		*err = fell(c, x, p)
 	}
-	*err = errPanic
+}
+
+// fell notes that what x runs, or a receiver (nil), has panicked with p.
+func fell(c *conn, x *exchange, p any) error {
 	var method, path []byte
 	if x != nil {
 		method, path = []byte(x.r.Method()), pathOf(&x.r)
@@ -53,6 +61,7 @@ func recovered(c *conn, x *exchange, err *error) {
 		log.Error("moor: a handler panicked", "session", ID{c.l.index, c.s.Name()}.String(), "panic", p,
 			"method", logged(method), "path", logged(path), "stack", string(debug.Stack()))
 	}
+	return errPanic
 }
 
 // logEnd has a line for each session that ends.

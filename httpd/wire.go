@@ -30,8 +30,13 @@ const (
 
 // head appends the head of w, for a content of length octets.
 func (o *wire) head(w *Response, length int) {
-	b := appendStatusLine(o.out, w.status, w.phrase)
-	b = append(b, o.date.line()...)
+	b := o.out
+	if w.status == 200 && w.phrase == "" {
+		b = append(b, o.date.lines()...)
+	} else {
+		b = appendStatusLine(b, w.status, w.phrase)
+		b = append(b, o.date.line()...)
+	}
 	if takesContent(w.status) {
 		b = o.appendFraming(b, w.ctype, length)
 	} else if w.status == 205 { // RFC 9110 15.3.6
