@@ -24,6 +24,17 @@ var wellKnownNames = [wellKnowns]string{
 	transferEncoding: "Transfer-Encoding",
 }
 
+// wellKnownLengths has for each length the one whose name is as long.
+var wellKnownLengths = func() (t [18]uint8) {
+	for n := range t {
+		t[n] = wellKnowns
+	}
+	for k, name := range wellKnownNames {
+		t[len(name)] = uint8(k)
+	}
+	return t
+}()
+
 // wellKnown says where the well-known fields of a head are.
 type wellKnown struct {
 	first [wellKnowns]uint32 // 1 + index of the first one in Fields; 0 if there is none
@@ -32,21 +43,10 @@ type wellKnown struct {
 
 // note records that the field at index i of Fields has this name.
 func (w *wellKnown) note(name []byte, i int) {
-	k := wellKnowns
-	switch len(name) {
-	case 4:
-		k = host
-	case 6:
-		k = expect
-	case 7:
-		k = upgrade
-	case 10:
-		k = connection
-	case 14:
-		k = contentLength
-	case 17:
-		k = transferEncoding
+	if len(name) >= len(wellKnownLengths) {
+		return
 	}
+	k := wellKnownLengths[len(name)]
 	if k == wellKnowns || !equalFold(name, wellKnownNames[k]) {
 		return
 	}

@@ -391,14 +391,14 @@ func TestMaxFields(t *testing.T) {
 }
 
 func TestField(t *testing.T) {
-	b := []byte("GET / HTTP/1.1\r\nX-a: 1\r\nx-A: 2\r\nHOST: h\r\nUpgrade:\r\nX-b: 3\r\nupgrade: u\r\n\r\n")
+	b := []byte("GET / HTTP/1.1\r\nX-a: 1\r\nx-A: 2\r\nHOST: h\r\nUpgrade:\r\nX-b: 3\r\nupgrade: u\r\nContent-Length: 5\r\n\r\n")
 	h := newHead()
 	if _, err := h.Parse(b, new(parser.Guard)); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
 		"x-a": "1 true", "X-A": "1 true", "X-b": "3 true", "host": "h true", "Host": "h true",
-		"Upgrade": " true", "UPGRADE": " true", "Expect": " false", "connection": " false",
+		"Upgrade": " true", "UPGRADE": " true", "Expect": " false", "connection": " false", "Content-Length": "5 true",
 		"": " false", "X-": " false", "X-bb": " false",
 	} {
 		value, ok := h.Field(b, name)
