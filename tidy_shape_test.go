@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // The budget. Tests are exempt from all of it but the shape of comments.
@@ -20,6 +24,7 @@ const (
 	maxFileLines        = 400
 	maxMethods          = 30
 	maxFields           = 15
+	maxAssemblyLines    = 140
 )
 
 // A function is a declared one, or a literal in a package-level variable.
@@ -253,21 +258,64 @@ func gotoAndInit(files []*file) (fixes []string) {
 	return fixes
 }
 
-// buildTags allows file-name suffixes, and one file for everything that is not
-// Linux. No tag may give the race detector other code than the user gets.
+// buildTags allows file-name suffixes, one file for everything that is not Linux
+// and one for every processor that has no assembly. No tag may give the race detector other code than the user gets.
 func buildTags(files []*file) (fixes []string) {
-	others := 0
+	free := map[string]bool{"go:build !linux": true, "go:build !amd64": true}
 	for _, f := range code(files) {
 		f.comments(func(p token.Pos, line string) {
 			switch {
-			case line == "go:build !linux" && others == 0:
-				others++
+			case free[line]:
+				free[line] = false
 			case strings.HasPrefix(line, "go:build"), strings.HasPrefix(strings.TrimSpace(line), "+build "):
-				fixes = append(fixes, f.fix(p, "a build tag: use a file-name suffix; one file of the module is for !linux"))
+				fixes = append(fixes, f.fix(p, "a build tag: use a file-name suffix; one file of the module is for !linux, one for !amd64"))
 			case strings.HasPrefix(line, "go:norace"):
 				fixes = append(fixes, f.fix(p, "go:norace: the race detector runs the code that ships"))
 			}
 		})
+	}
+	return fixes
+}
+
+// TestAssembly keeps assembly the exception: one short file, of the parser.
+func TestAssembly(t *testing.T) {
+	found := map[string]string{}
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.EqualFold(filepath.Ext(p), ".s") {
+			text, err := os.ReadFile(p)
+			found[filepath.ToSlash(p)] = string(text)
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fix := range assembly(found) {
+		t.Error(fix)
+	}
+	const here = "httpd/parser/scan_amd64.s"
+	long := strings.Repeat("RET\n", maxAssemblyLines)
+	for _, row := range []struct {
+		path, text string
+		want       int
+	}{{here, long, 0}, {here, long + "RET\n", 1}, {"httpd/parser/scan_arm64.s", "RET\n", 1}, {"httpd/a_amd64.s", "RET\n", 1}} {
+		if got := assembly(map[string]string{row.path: row.text}); len(got) != row.want {
+			t.Errorf("%s of %d octets: %q, want %d findings", row.path, len(row.text), got, row.want)
+		}
+	}
+}
+
+// assembly looks at the files of that kind, by their path.
+func assembly(files map[string]string) (fixes []string) {
+	for path, text := range files {
+		n := strings.Count(text, "\n")
+		switch {
+		case path != "httpd/parser/scan_amd64.s":
+			fixes = append(fixes, path+": assembly: only the parser's scan is worth it; write it in Go")
+		case n > maxAssemblyLines:
+			fixes = append(fixes, fmt.Sprintf("%s: %d lines of assembly, at most %d: leave more to the Go code", path, n, maxAssemblyLines))
+		}
 	}
 	return fixes
 }
