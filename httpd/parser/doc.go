@@ -6,6 +6,10 @@
 // much of an unfinished one was looked at, and for a chunked body [Chunks],
 // which remembers where in it the next octet belongs.
 //
+// On processors with AVX2 a piece of assembly reads the field-lines that most
+// heads consist of, and leaves the others to the Go code. GODEBUG=cpu.avx2=off
+// in the environment turns it off; no outcome depends on it.
+//
 // # Outcomes
 //
 // [Head.Parse] has three: the head is n octets long; more octets are needed

@@ -80,6 +80,9 @@ func (h *Head) head(b []byte, g *Guard) (n int, err error) {
 		n, err = h.requestLine(b)
 	}
 	for err == nil {
+		if hasScan {
+			n = h.scan(b, n)
+		}
 		if n+1 < len(b) && b[n] == '\r' && b[n+1] == '\n' {
 			return n + 2, nil
 		}
@@ -93,6 +96,18 @@ func (h *Head) head(b []byte, g *Guard) (n int, err error) {
 	}
 	*g = Guard{line: uint32(n), seen: uint32(seen), fields: uint32(len(h.Fields))}
 	return 0, octetErr
+}
+
+// scan appends the ordinary fields from offset at on, and returns the offset of
+// the first line that is left to fieldLine.
+func (h *Head) scan(b []byte, at int) (next int) {
+	had := len(h.Fields)
+	count, next := scanFields(b, at, h.Fields[had:cap(h.Fields)])
+	h.Fields = h.Fields[:had+count]
+	for i, f := range h.Fields[had:] {
+		h.known.note(f.Name.Of(b), had+i)
+	}
+	return next
 }
 
 // requestLine = method SP request-target SP HTTP-version CRLF (RFC 9112 3)
