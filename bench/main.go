@@ -3,6 +3,7 @@
 //
 //	go run .                                      everything
 //	go run . -scenario 64,idle -server moor,bare  a part, into a directory of its own
+//	go run . -draw                                the report and the charts anew
 //
 // The server runs on one core, wrk on the other. In each round of a scenario
 // one server follows the other, so that what slows the machine down for a while
@@ -33,6 +34,7 @@ func main() {
 	flag.StringVar(&o.servers, "server", "", "which servers, with commas between; empty: all of "+names(server.All, serverName))
 	flag.StringVar(&o.out, "out", "", "where the results go; default: here, or a new directory for a partial run")
 	flag.DurationVar(&o.limit, "limit", 40*time.Minute, "when to give up: what there is by then is written")
+	flag.BoolVar(&o.draw, "draw", false, "measure nothing: write the report and the charts again, from the results that are there")
 	flag.Parse()
 
 	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,6 +51,7 @@ type options struct {
 	scenarios, servers string
 	out                string
 	limit              time.Duration
+	draw               bool
 }
 
 func scenarioName(s scenario.Scenario) string { return s.Name }

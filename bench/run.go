@@ -41,6 +41,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if o.draw {
+		return j.redraw()
+	}
 	if err := install(ctx, "wrk", "nginx", "strace"); err != nil {
 		if _, is := exec.LookPath("wrk"); is != nil {
 			return err
@@ -208,17 +211,37 @@ func (j *job) note(text string) {
 	}
 }
 
+// The files of the results, below the directory of the report.
+const (
+	dir  = "results"
+	data = "results.json"
+)
+
 // write writes the results, the charts and the report.
 func (j *job) write() error {
-	const dir = "results"
 	to := filepath.Join(j.out, dir)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
 	}
-	if err := j.result.Save(filepath.Join(to, "results.json")); err != nil {
+	if err := j.result.Save(filepath.Join(to, data)); err != nil {
 		return err
 	}
-	charts, err := chart.Draw(&j.result, to)
+	return j.report()
+}
+
+// redraw reports results that are there already.
+func (j *job) redraw() error {
+	r, err := result.Load(filepath.Join(j.out, dir, data))
+	if err != nil {
+		return err
+	}
+	j.result = *r
+	return j.report()
+}
+
+// report writes the charts and the report.
+func (j *job) report() error {
+	charts, err := chart.Draw(&j.result, filepath.Join(j.out, dir))
 	if err != nil {
 		return err
 	}

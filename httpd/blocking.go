@@ -15,6 +15,8 @@ type feed struct {
 	fed     bool    // all of its content has come, or no more will
 	closes  bool    // its session is to end with it
 	refused ErrCode // what was wrong with its content; 0: nothing
+
+	headSent bool // Config.Events knows that its response has begun
 }
 
 // spawn runs the blocking handler of the request whose head, of n octets, is at
@@ -176,6 +178,10 @@ func (d *Detached) stir(c *conn) {
 	var asks bool
 	if *out, asks = d.stream.take(*out); asks {
 		*out = append(*out, continueLine...)
+	}
+	if !d.headSent && d.begun() { // ahead of its octets
+		d.headSent = true
+		c.tell(EventHeadersSent, 0)
 	}
 	c.send()
 	if c.out.buf == nil && !c.last && d.asksForConn() {

@@ -60,6 +60,8 @@ func eventRows() map[string]struct {
 	cont, drop := req("POST /echo", "Content-Length: 3", "Expect: 100-continue"), req("POST /x", "Content-Length: 3")
 	hi, abc := sent(good("hi")), sent(good("abc"))
 	const answered = "headers sent"
+	much := "HTTP/1.1 200 OK\r\n" + dateLine + "Content-Type: text/plain; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		chunks(someText(mostWritten+1)) + last
 	return map[string]row{
 		"nothing":            {says(), nil},
 		"an empty line":      {says("\r\n"), nil},
@@ -103,6 +105,7 @@ func eventRows() map[string]struct {
 		"HandleErr":           {says(get("/handle")), []string{"headers", answered, "error 403", sent(fail(403))}},
 		"a status of 404":     {says(get("/status")), []string{"headers", answered, sent(answer("404 Not Found", "x"))}},
 		"SendRaw":             {says(get("/raw")), []string{"headers", answered, "sent 6"}},
+		"an answer in chunks": {says(get("/chunks")), []string{"headers", answered, sent(much)}},
 		"an interim response": {says(get("/inform")), []string{"headers", answered, sent("HTTP/1.1 102 Processing\r\n\r\n", good("x"))}},
 		"output in pieces": {func(r *rig, s *sock) { s.room = func() int { return 100 }; r.ask(s, get("/hi")) },
 			[]string{"headers", answered, "sent 100", fmt.Sprintf("sent %d", len(good("hi"))-100)}},
@@ -128,6 +131,7 @@ func TestEvents(t *testing.T) {
 			k.handle("GET", "/handle", func(w *Response, r *Request) error { return r.HandleErr(w, 403) })
 			k.handle("GET", "/status", func(w *Response, _ *Request) error { w.SetStatus(404); return w.SendString("x") })
 			k.handle("GET", "/raw", func(w *Response, _ *Request) error { w.SendRaw([]byte("abc")); return w.SendRaw([]byte("def")) })
+			k.handle("GET", "/chunks", func(w *Response, _ *Request) error { w.WriteString(someText(mostWritten + 1)); return nil })
 			k.handle("GET", "/inform", func(w *Response, _ *Request) error { w.Inform(102); return w.SendString("x") })
 			s := k.connect()
 			id := k.id(s)

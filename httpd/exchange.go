@@ -304,7 +304,9 @@ func (x *exchange) end(c *conn) {
 // tell reports the response to Config.Events.
 func (x *exchange) tell(c *conn) {
 	c.l.respond(&x.w)
-	c.tell(EventHeadersSent, 0)
+	if d := x.detached; d == nil || !d.headSent { // or else it was told when it began
+		c.tell(EventHeadersSent, 0)
+	}
 	if x.w.code != 0 {
 		c.tell(EventError, int(x.w.code))
 	}

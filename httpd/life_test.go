@@ -151,6 +151,11 @@ func fates() []fate {
 			s.fin()
 		}, "shutdown, close, free A", ReasonRefused},
 
+		{"purged", func(r *rig, s *sock) {
+			for range r.srv.cfg.MaxSessions {
+				r.dial()
+			}
+		}, closeThenFree, ReasonPurged},
 		{"too long idle", func(r *rig, s *sock) { r.pass(time.Minute) }, closeThenFree, ReasonExpired},
 		{"too long in a head", func(r *rig, s *sock) { r.ask(s, "GET"); r.pass(10 * time.Second); s.fin() },
 			"shutdown, close, free A", ReasonExpired},
@@ -170,7 +175,9 @@ func fates() []fate {
 }
 
 // fateConfig is what the fates need of a server.
-func fateConfig() Config { return Config{IdleTimeout: time.Minute, MaxOutputBytes: 512} }
+func fateConfig() Config {
+	return Config{IdleTimeout: time.Minute, MaxOutputBytes: 512, WhenFull: Purge}
+}
 
 // meets lets the fate come to a session with context A.
 func (f fate) meets(r *rig) *sock {

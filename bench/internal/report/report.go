@@ -63,14 +63,20 @@ func servers(run *result.Run) (rows []line) {
 
 func targetRows(run *result.Run) (rows []line) {
 	for _, t := range targets {
-		v := t.value(run)
-		measured := "–"
-		if !math.IsNaN(v) {
-			measured = number(v) + unit(t.unit)
-		}
-		rows = append(rows, line{t.what, t.bound(t.limit), t.bound(t.aim), measured, t.verdict(v)})
+		v := t.value(run, "moor")
+		rows = append(rows, line{
+			t.what, t.bound(t.limit), t.bound(t.aim), t.text(v), t.text(t.value(run, "bare")), t.verdict(v),
+		})
 	}
 	return rows
+}
+
+// text writes a figure of the target's.
+func (t *target) text(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return number(v) + unit(t.unit)
 }
 
 // A section is a scenario of the report.

@@ -67,12 +67,12 @@ func run() *result.Run {
 func TestTargets(t *testing.T) {
 	want := map[int]float64{0: 0.5, 1: none, 3: 0.8, 7: 1, 9: 1, 10: 1.25, 11: 300, 12: 170, 13: 0, 14: none, 17: 1, 18: 1}
 	for i, v := range want {
-		if got := targets[i].value(run()); math.IsNaN(got) != math.IsNaN(v) || math.Abs(got-v) > 1e-9 {
+		if got := targets[i].value(run(), "moor"); math.IsNaN(got) != math.IsNaN(v) || math.Abs(got-v) > 1e-9 {
 			t.Errorf("%s: %v, want %v", targets[i].what, got, v)
 		}
 	}
 	for _, target := range targets {
-		if got := target.value(new(result.Run)); !math.IsNaN(got) {
+		if got := target.value(new(result.Run), "moor"); !math.IsNaN(got) {
 			t.Errorf("%s: %v of nothing", target.what, got)
 		}
 	}
@@ -86,8 +86,8 @@ func TestWrite(t *testing.T) {
 	for _, want := range []string{
 		"| moor | v9 |  |\n",
 		"had 0.25 of the processors in the middle of the runs, and 0.25 in",
-		"to fasthttp's | ≤ 0.80 x |  | 0.50 x | reached |\n",
-		"| head parse, 703 octets | ≤ 180 ns | ≤ 100 ns | 170 ns | reached |\n",
+		"to fasthttp's | ≤ 0.80 x |  | 0.50 x | 0.62 x | reached |\n",
+		"| head parse, 703 octets | ≤ 180 ns | ≤ 100 ns | 170 ns | – | reached |\n",
 		"## 64 connections\n",
 		"| fasthttp | 1,000,000 | 8 | 2 | 6 | 2 |",
 		"`moor` sendto 1.50, recvfrom 1.",

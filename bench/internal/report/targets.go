@@ -12,9 +12,12 @@ import (
 // no limit, or no aim.
 type target struct {
 	what, unit string
-	value      func(*result.Run) float64 // NaN: not measured
+	value      figure
 	limit, aim float64
 }
+
+// A figure is what a server has of it; NaN: it was not measured.
+type figure func(r *result.Run, server string) float64
 
 var none = math.NaN()
 
@@ -52,13 +55,15 @@ var targets = []target{
 	{"adder client, 10,000 numbers on one connection, to the time with net/http", "x", adderClient, 0.9, none},
 }
 
-// against compares moor with another server.
-func against(m result.Measure, scenario, peer string) func(*result.Run) float64 {
-	return func(r *result.Run) float64 { return result.RatioOf(m, r.Of(scenario, "moor"), r.Of(scenario, peer)) }
+// against compares a server with another.
+func against(m result.Measure, scenario, peer string) figure {
+	return func(r *result.Run, server string) float64 {
+		return result.RatioOf(m, r.Of(scenario, server), r.Of(scenario, peer))
+	}
 }
 
-func userTime(r *result.Run) float64 {
-	s := r.Of(scenario.Few, "moor")
+func userTime(r *result.Run, server string) float64 {
+	s := r.Of(scenario.Few, server)
 	if len(s) == 0 {
 		return none
 	}
@@ -66,17 +71,18 @@ func userTime(r *result.Run) float64 {
 	return user
 }
 
-func idleCost(r *result.Run) float64 {
-	return result.RatioOf(result.CPU, r.Of(scenario.Idle, "moor"), r.Of(scenario.Few, "moor"))
+func idleCost(r *result.Run, server string) float64 {
+	return result.RatioOf(result.CPU, r.Of(scenario.Idle, server), r.Of(scenario.Few, server))
 }
 
-func idleBytes(r *result.Run) float64 {
-	return result.MedianOf(result.IdleBytes, r.Of(scenario.Idle, "moor"))
+func idleBytes(r *result.Run, server string) float64 {
+	return result.MedianOf(result.IdleBytes, r.Of(scenario.Idle, server))
 }
 
-func micro(name string) func(*result.Run) float64 {
-	return func(r *result.Run) float64 {
-		if v, ok := r.Micro[name]; ok {
+// micro is a benchmark of moor's own.
+func micro(name string) figure {
+	return func(r *result.Run, server string) float64 {
+		if v, ok := r.Micro[name]; ok && server == "moor" {
 			return v
 		}
 		return none
@@ -84,8 +90,8 @@ func micro(name string) func(*result.Run) float64 {
 }
 
 // adderClient compares the rounds, as result.RatioOf does.
-func adderClient(r *result.Run) float64 {
-	a, b := r.Client["moor"], r.Client["nethttp"]
+func adderClient(r *result.Run, server string) float64 {
+	a, b := r.Client[server], r.Client["nethttp"]
 	var ratios []float64
 	for i := range min(len(a), len(b)) {
 		ratios = append(ratios, float64(a[i])/float64(b[i]))
