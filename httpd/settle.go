@@ -75,7 +75,7 @@ func (c *conn) enter(s state) {
 	c.progress = 0
 	if d := c.l.srv.timeouts[row.class]; d >= 0 {
 		c.l.table.Arm(c.s, int(row.class), c.l.now+d)
-	} else {
+	} else if c.s.Class() >= 0 {
 		c.l.table.Disarm(c.s)
 	}
 }

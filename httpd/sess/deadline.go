@@ -22,13 +22,10 @@ func (t *Table) Arm(s *Session, class int, at time.Duration) {
 
 // Disarm takes the deadline of s away, if it has one.
 func (t *Table) Disarm(s *Session) {
-	if s.class != none { // inlined: with no deadline there is no call
-		t.disarm(s)
-	}
-}
-
-func (t *Table) disarm(s *Session) {
 	t.mustOwn(s)
+	if s.class == none {
+		return
+	}
 	t.remove(&t.queues[s.class], s)
 	s.class = none
 }

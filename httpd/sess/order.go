@@ -58,7 +58,7 @@ func (t *Table) join(l *list, a, b int32) {
 // Touch makes s the most recently used session. The engine calls it when a request
 // is complete; it is ESP-IDF's httpd_sess_update_lru_counter.
 func (t *Table) Touch(s *Session) {
-	if t.lru.last == s.slot && s.fd >= 0 { // as behind each pipelined request but the first
+	if t.lru.last == s.slot && t.at(s.slot) == s { // as behind each pipelined request but the first
 		return
 	}
 	t.mustOwn(s)
