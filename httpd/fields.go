@@ -49,8 +49,6 @@ func appendField(dst []byte, name, value string) []byte {
 // reserved reports whether the field is the engine's own.
 func reserved(name string) bool {
 	switch len(name) {
-	case len("Date"):
-		return parser.EqualFold(name, "Date")
 	case len("Connection"):
 		return parser.EqualFold(name, "Connection")
 	case len("Content-Length"):

@@ -128,7 +128,7 @@ func TestSetHeader(t *testing.T) {
 			return err
 		}, good("x", "A: 1"), nil},
 	}
-	for _, name := range []string{"Content-Length", "transfer-encoding", "CONNECTION", "Date", "", "A ", "A:", "A\r\nB", "é"} {
+	for _, name := range []string{"Content-Length", "transfer-encoding", "CONNECTION", "", "A ", "A:", "A\r\nB", "é"} {
 		rows = append(rows,
 			doing{fmt.Sprintf("SetHeader of %q", name), say(func(w *Response) { w.SetHeader(name, "1") }), broken, ErrHeader},
 			doing{fmt.Sprintf("DelHeader of %q", name), say(func(w *Response) { w.DelHeader(name) }), broken, ErrHeader})
@@ -137,6 +137,50 @@ func TestSetHeader(t *testing.T) {
 		rows = append(rows, doing{fmt.Sprintf("the value %q", value), say(func(w *Response) { w.SetHeader("A", value) }), broken, ErrHeader})
 	}
 	checkDoings(t, Config{}, rows)
+}
+
+// TestOwnDate: a Date that the handler sets takes the place of the engine's, which
+// is back when that is taken back. There is never a second one.
+func TestOwnDate(t *testing.T) {
+	const old = "Sun, 06 Nov 1994 08:49:37 GMT"
+	own := func(response string) string { return strings.Replace(response, dateLine, "", 1) }
+	broken := fail(500, "close")
+	say := func(do func(w *Response)) func(w *Response) error {
+		return func(w *Response) error { do(w); return w.SendString("x") }
+	}
+	checkDoings(t, Config{MaxResponseHeaders: 3}, []doing{
+		{"set", say(func(w *Response) { w.SetHeader("Date", old) }), own(good("x", "Date: "+old)), nil},
+		{"added", say(func(w *Response) { w.AddHeader("Date", old) }), own(good("x", "Date: "+old)), nil},
+		{"between others", say(func(w *Response) { w.AddHeader("A", "1"); w.AddHeader("Date", old); w.AddHeader("B", "2") }),
+			own(good("x", "A: 1", "Date: "+old, "B: 2")), nil},
+		{"set twice, in other cases", say(func(w *Response) { w.SetHeader("DATE", "1"); w.SetHeader("date", "2") }), own(good("x", "date: 2")), nil},
+		{"empty", say(func(w *Response) { w.SetHeader("Date", "") }), own(good("x", "Date: ")), nil},
+		{"of an error", func(w *Response) error { w.SetHeader("Date", old); return w.SendErr(404, "x") }, own(answer("404 Not Found", "x", "Date: "+old)), nil},
+		{"of no content", func(w *Response) error { w.SetHeader("Date", old); w.SetStatus(204); return w.Send(nil) },
+			"HTTP/1.1 204 No Content\r\nDate: " + old + "\r\n\r\n", nil},
+		{"in chunks", func(w *Response) error {
+			w.SetHeader("Date", old)
+			w.AddTrailer("A", "1")
+			return w.SendString("x")
+		}, "HTTP/1.1 200 OK\r\n" + typeLine + "Transfer-Encoding: chunked\r\nDate: " + old + "\r\n\r\n" + chunks("x") + "0\r\nA: 1\r\n\r\n", nil},
+		{"a name that begins alike", say(func(w *Response) { w.SetHeader("Dat", "1"); w.SetHeader("Dates", "2") }), good("x", "Dat: 1", "Dates: 2"), nil},
+
+		{"taken back", say(func(w *Response) { w.SetHeader("Date", old); w.DelHeader("dATE") }), good("x"), nil},
+		{"taken back, another not", say(func(w *Response) { w.SetHeader("Date", old); w.DelHeader("Dat") }), own(good("x", "Date: "+old)), nil},
+		{"taken back, and set", say(func(w *Response) { w.SetHeader("Date", old); w.DelHeader("Date"); w.AddHeader("Date", "1") }), own(good("x", "Date: 1")), nil},
+		{"none to take back", say(func(w *Response) { w.DelHeader("Date") }), good("x"), nil},
+
+		{"added twice", say(func(w *Response) { w.AddHeader("Date", old); w.AddHeader("date", old) }), broken, ErrHeader},
+		{"added to one that was set", say(func(w *Response) { w.SetHeader("Date", old); w.AddHeader("Date", old) }), broken, ErrHeader},
+		{"with a line end", say(func(w *Response) { w.SetHeader("Date", "1\r\nA: 2") }), broken, ErrHeader},
+		{"no room", say(func(w *Response) {
+			for _, name := range []string{"A", "B", "C", "Date"} {
+				w.SetHeader(name, "1")
+			}
+		}), broken, ErrHeadersFull},
+		{"behind an answer", func(w *Response) error { err := w.SendString("x"); w.SetHeader("Date", old); return err }, good("x"), nil},
+		{"of a handler that fails", func(w *Response) error { w.SetHeader("Date", old); return ErrForbidden }, broken, ErrForbidden},
+	})
 }
 
 // TestSetHeaderTooLate: when the head is on its way, what would change it is

@@ -15,8 +15,8 @@ var (
 	// the response is on its way already.
 	ErrSent = errors.New("httpd: the request has been answered")
 	// ErrHeader says that a field set for the response cannot be sent: its
-	// name is no token, its value has a control character, or it is one of
-	// those that the engine writes.
+	// name is no token, its value has a control character, it is one of those
+	// that the engine writes, or a second Date.
 	ErrHeader = errors.New("httpd: no valid response field")
 	// ErrHeadersFull says that the response has Config.MaxResponseHeaders fields
 	// already. (ESP-IDF: ESP_ERR_HTTPD_RESP_HDR.)
@@ -71,7 +71,7 @@ func (w *Response) reset() {
 	w.set.head, w.set.trailers, w.set.count = emptied(w.set.head), emptied(w.set.trailers), 0
 	w.content = emptied(w.content)
 	w.err, w.code, w.progress, w.via, w.given, w.upgrade = nil, 0, unanswered, nil, 0, nil
-	w.length, w.wire.sized = gathered, false
+	w.length, w.wire.sized, w.wire.dated = gathered, false, false
 }
 
 // hand leaves the memory that w does not use to next.
@@ -124,17 +124,21 @@ func (w *Response) SetType(mediaType string) {
 
 // AddHeader adds a field to the response's head. The fields that decide how
 // the response is framed and what becomes of the connection are the engine's:
-// Content-Length, Transfer-Encoding, Connection and Date. What makes a field
-// invalid is reported by Send or Write. (ESP-IDF: httpd_resp_set_hdr.)
+// Content-Length, Transfer-Encoding and Connection. A Date takes the place of
+// the engine's; a second one is invalid. What makes a field invalid is reported
+// by Send or Write. (ESP-IDF: httpd_resp_set_hdr.)
 func (w *Response) AddHeader(name, value string) {
+	date := parser.EqualFold(name, "Date")
 	switch {
-	case !parser.IsToken(name), !parser.IsFieldValue(value), reserved(name):
+	case !parser.IsToken(name), !parser.IsFieldValue(value), reserved(name), date && w.wire.dated:
 		w.fail(ErrHeader)
 	case !w.open():
 	case parser.EqualFold(name, "Content-Type"):
 		w.ctype = value
 	case !w.set.add(&w.set.head, name, value):
 		w.fail(ErrHeadersFull)
+	default:
+		w.wire.dated = w.wire.dated || date
 	}
 }
 
@@ -146,8 +150,8 @@ func (w *Response) SetHeader(name, value string) {
 }
 
 // DelHeader takes back the fields that were set with that name, in any case.
-// Without its Content-Type a response has none. The fields that AddHeader does
-// not take cannot be taken back.
+// Without its Content-Type a response has none, without a Date of its own the
+// engine's. The fields that AddHeader does not take cannot be taken back.
 func (w *Response) DelHeader(name string) {
 	switch {
 	case !parser.IsToken(name), reserved(name):
@@ -157,6 +161,7 @@ func (w *Response) DelHeader(name string) {
 		w.ctype = ""
 	default:
 		w.set.del(name)
+		w.wire.dated = w.wire.dated && !parser.EqualFold(name, "Date")
 	}
 }
 

@@ -89,6 +89,18 @@ func TestUpgrade(t *testing.T) {
 	l.balanced(t, int64(len(said)/7+1))
 }
 
+// The 101 has one Date, which may be the handler's.
+func TestUpgradeOwnDate(t *testing.T) {
+	const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nDate: today\r\nUpgrade: lines\r\n\r\n"
+	srv := start(t, httpd.Config{}, route("GET", "/up", func(w *httpd.Response, _ *httpd.Request) error {
+		w.SetHeader("Date", "today")
+		return w.Upgrade("lines", lines)
+	}))
+	c := adopted(t, srv)
+	c.send(askUpgrade + "one\n")
+	c.wantText(head + "ONE\n")
+}
+
 // What a receiver sends does not count what is to be sent before it: the 101, and
 // the answers of the same batch, leave first.
 func TestUpgradeBehindMuch(t *testing.T) {

@@ -32,8 +32,10 @@ func (w *Response) Upgrade(protocol string, receive Receiver) error {
 	o := &w.wire
 	w.status, w.phrase, w.progress = 101, "", answered
 	b := append(appendStatusLine(o.out, 101, ""), "Connection: Upgrade\r\n"...)
-	b = append(append(b, o.date.line()...), w.set.head...)
-	o.out = append(b, "\r\n"...)
+	if !o.dated {
+		b = append(b, o.date.line()...)
+	}
+	o.out = append(append(b, w.set.head...), "\r\n"...)
 	w.upgrade = receive
 	return nil
 }

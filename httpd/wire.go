@@ -18,6 +18,7 @@ type wire struct {
 	old     bool // the peer speaks HTTP/1.0: no chunks, nothing informational
 	bare    bool // the content is only counted: the request was HEAD
 	sized   bool // it follows as it comes, behind its length
+	dated   bool // a Date is among the fields that were set: the engine gives none
 }
 
 const closeLine = "Connection: close\r\n"
@@ -31,9 +32,12 @@ const (
 // head appends the head of w, for a content of length octets.
 func (o *wire) head(w *Response, length int) {
 	b := o.out
-	if w.status == 200 && w.phrase == "" {
+	switch {
+	case w.status == 200 && w.phrase == "" && !o.dated:
 		b = append(b, o.date.lines()...)
-	} else {
+	case o.dated:
+		b = appendStatusLine(b, w.status, w.phrase)
+	default:
 		b = appendStatusLine(b, w.status, w.phrase)
 		b = append(b, o.date.line()...)
 	}

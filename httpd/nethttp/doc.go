@@ -24,8 +24,9 @@
 // A handler has the same effect as under net/http's own server, framing included,
 // with these exceptions. The tests compare the two, and have the whole list.
 //
-//   - Connection, Date and Transfer-Encoding are the engine's: what the handler
-//     sets there is not sent. "Connection: close" has its effect.
+//   - Connection and Transfer-Encoding are the engine's: what the handler sets
+//     there is not sent. "Connection: close" has its effect.
+//   - There is one Date: the engine's, or the first that the handler has set.
 //   - A panic is answered 500 if nothing was sent. http.ErrAbortHandler ends the
 //     connection without an answer.
 //   - A head with more than Config.MaxResponseHeaders fields is answered 500, and

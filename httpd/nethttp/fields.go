@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,34 +12,44 @@ import (
 )
 
 // engines are the fields that the engine writes, in their canonical form.
-const engines = " Connection Content-Length Date Transfer-Encoding "
+const engines = " Connection Content-Length Transfer-Encoding "
 
 // own reports whether the field is the engine's, or cannot be sent.
 func own(name string) bool {
 	return !parser.IsToken(name) || strings.Contains(engines, " "+http.CanonicalHeaderKey(name)+" ")
 }
 
+// fields are those of a head that can be sent, in the order of their names. Of
+// dates that is the first.
+func fields(h http.Header) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		dated := false
+		for _, name := range slices.Sorted(maps.Keys(h)) {
+			date := parser.EqualFold(name, "Date")
+			for _, value := range h[name] {
+				if own(name) || date && dated {
+					break
+				}
+				dated = dated || date
+				if !yield(name, clean(value)) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // set sets the fields of a head.
 func set(w *httpd.Response, h http.Header) {
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if own(name) {
-			continue
-		}
-		for _, value := range h[name] {
-			w.AddHeader(name, clean(value))
-		}
+	for name, value := range fields(h) {
+		w.AddHeader(name, value)
 	}
 }
 
 // pairs is a head as httpd.Response.Inform takes it.
 func pairs(h http.Header) (list []string) {
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if own(name) {
-			continue
-		}
-		for _, value := range h[name] {
-			list = append(list, name, clean(value))
-		}
+	for name, value := range fields(h) {
+		list = append(list, name, value)
 	}
 	return list
 }

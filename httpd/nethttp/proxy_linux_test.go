@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,9 +36,11 @@ func proxied(t *testing.T, h http.Handler) string {
 // TestReverseProxy: requests and responses pass through, with their fields and
 // contents, with a length and without.
 func TestReverseProxy(t *testing.T) {
+	const date = "Sun, 06 Nov 1994 08:49:37 GMT"
 	at := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Seen", r.Header.Get("X-Forwarded-For")+" "+r.Header.Get("X-Mine"))
 		w.Header().Set("Trailer", "X-Sum")
+		w.Header().Set("Date", date)
 		w.WriteHeader(201)
 		content, err := io.ReadAll(r.Body)
 		w.Write(content)
@@ -56,6 +59,9 @@ func TestReverseProxy(t *testing.T) {
 			sum := fmt.Sprint(n, nil, length)
 			if resp.StatusCode != 201 || got != content || resp.Trailer.Get("X-Sum") != sum || resp.Header.Get("X-Seen") != "127.0.0.1 1" {
 				t.Errorf("%d octets of length %d: %d, %d octets, %v, trailer %v, want %q", n, length, resp.StatusCode, len(got), resp.Header, resp.Trailer, sum)
+			}
+			if dates := resp.Header["Date"]; !slices.Equal(dates, []string{date}) {
+				t.Errorf("the dates are %q, want the origin's", dates)
 			}
 		}
 	}

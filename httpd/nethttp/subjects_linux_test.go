@@ -99,6 +99,7 @@ var plain = map[string]subject{
 	},
 	"informed": func(w http.ResponseWriter, _ *http.Request, n *notes) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.Header().Set("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
 		w.WriteHeader(103)
 		w.Header().Set("X-Then", "1")
 		w.WriteHeader(102)
@@ -224,6 +225,10 @@ var headed = map[string]subject{
 	"emptytype": written(fields(ct, ""), 0, "text"),
 	"coded":     written(fields("Content-Encoding", "gzip"), 0, "\x1f\x8b\x08"),
 	"many":      written(fields("X-B", "2", "X-A", "1", "X-B", "3", "Set-Cookie", "a=1", "Set-Cookie", "b=2"), 0, "x"),
+	"dated":     written(fields("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), 0, "x"),
+	"misdated":  written(fields("Date", "\nwhen it was "), 0, "x"),
+	"manydated": written(func(h http.Header) { h["Date"], h["X-A"], h["date"] = []string{"1", "2"}, []string{"0"}, []string{"3"} }, 0, "x"),
+	"undated":   written(func(h http.Header) { h["Date"] = nil }, 0, "x"),
 	"forged":    written(fields("X-A", "1\r\nX-Evil: 2", "X-B", "  b\t", "X C", "3", "", "4", "X-\xe4", "5", "X-D", "\xe4\xb8\x96"), 0, "x"),
 	"lower":     written(fields("x-lower", "1"), 0, "x"),
 	"server":    written(fields("Server", "mine", "Via", "1.1 x"), 0, "x"),
