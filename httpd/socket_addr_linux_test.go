@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 func helloAt(t *testing.T, addr string) *httpd.Server {
@@ -228,14 +229,14 @@ func TestAddrAgain(t *testing.T) {
 
 // Nothing of the server's is left to a child process.
 func TestDescriptorsCloseOnExec(t *testing.T) {
-	before := descriptors()
+	before := rig.Descriptors()
 	srv := helloAt(t, "127.0.0.1:0")
 	dial(t, srv).do(get("/"), 200, "hello")
 	adopted(t, srv).do(get("/"), 200, "hello")
-	if len(descriptors()) <= len(before) {
+	if len(rig.Descriptors()) <= len(before) {
 		t.Fatal("a server without descriptors")
 	}
-	for _, d := range descriptors() {
+	for _, d := range rig.Descriptors() {
 		var fd int
 		fmt.Sscan(d, &fd)
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

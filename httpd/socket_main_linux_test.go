@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,11 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
-// patience bounds every wait of these tests. It is never waited for unless
-// something is wrong.
-const patience = 10 * time.Second
+const patience = rig.Patience
 
 // TestMain fails when the tests leave goroutines or descriptors behind.
 func TestMain(m *testing.M) {
@@ -31,67 +28,12 @@ func TestMain(m *testing.M) {
 		idleClient(addr) // this process is the other end of TestIdleSessionMemory
 		return
 	}
-	if err := startPoller(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goroutines, fds := runtime.NumGoroutine(), descriptors()
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	clean := func() bool {
-		return runtime.NumGoroutine() <= goroutines && len(descriptors()) <= len(fds)
-	}
-	if code == 0 && !await(clean) {
-		code = 1
-		fmt.Fprintf(os.Stderr, "left over: descriptors %v, were %v\n", descriptors(), fds)
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-	}
-	os.Exit(code)
-}
-
-// startPoller makes the runtime open its own descriptors now: they stay.
-func startPoller() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
-// descriptors returns what the process has open, without the directory that
-// is read to find out.
-func descriptors() (open []string) {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
-			open = append(open, e.Name()+"="+to)
-		}
-	}
-	return open
-}
-
-// await waits until is reports true, and reports whether it did in time.
-func await(is func() bool) bool {
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return is()
-		}
-	}
-	return true
+	rig.Main(m)
 }
 
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	if !await(is) {
+	if !rig.Await(is) {
 		t.Fatalf("not within %v: %s", patience, what)
 	}
 }
@@ -135,22 +77,7 @@ func start(t testing.TB, cfg httpd.Config, routes ...httpd.Route) *httpd.Server 
 // serve is start for a server that has no listener if cfg has none.
 func serve(t testing.TB, cfg httpd.Config, routes ...httpd.Route) *httpd.Server {
 	t.Helper()
-	srv, err := httpd.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, r := range routes {
-		if err := srv.Handle(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return srv
+	return rig.Serve(t, cfg, routes...)
 }
 
 func route(method, pattern string, h httpd.Handler) httpd.Route {
@@ -177,11 +104,8 @@ func dial(t testing.TB, srv *httpd.Server) *client {
 
 func dialTo(t testing.TB, network, addr string) *client {
 	t.Helper()
-	c, err := net.DialTimeout(network, addr, patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return newClient(t, c)
+	c := rig.Dial(t, network, addr)
+	return &client{c, t, bufio.NewReader(c)}
 }
 
 func newClient(t testing.TB, c net.Conn) *client {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // A response is not held back until the one before it is acknowledged.
@@ -27,12 +28,12 @@ func TestNoDelay(t *testing.T) {
 func TestBacklog(t *testing.T) {
 	for _, most := range []int{1, 7, 40} {
 		before := map[string]bool{}
-		for _, d := range descriptors() {
+		for _, d := range rig.Descriptors() {
 			before[d] = true
 		}
 		start(t, httpd.Config{Backlog: most})
 		told := -1
-		for _, d := range descriptors() {
+		for _, d := range rig.Descriptors() {
 			var fd int
 			fmt.Sscan(d, &fd)
 			if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); before[d] || err != nil || listens == 0 {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 const (
@@ -37,19 +38,20 @@ type storm struct {
 	accepted, ran      atomic.Int64 // functions
 	found              atomic.Int64 // those that had their session
 	begun, full        atomic.Int64 // requests detached, and refused
+	waited             atomic.Int64 // requests whose handler blocks
 	answered, repeated atomic.Int64 // answers, and what Complete has said to who came second
 	owners             sync.WaitGroup
 	stop               atomic.Bool // for the clients
 }
 
 // TestStorm: sixteen goroutines register and unregister, close sessions, queue
-// work and change contexts, while detached requests are answered by others and
-// clients hammer, pipeline and leave. Nothing is lost, nothing happens twice,
+// work and change contexts, while detached requests are answered by others,
+// handlers block, and clients hammer, pipeline and leave. Nothing is lost, nothing happens twice,
 // nothing is left.
 func TestStorm(t *testing.T) {
 	for _, loops := range []int{1, 3} {
 		t.Run(fmt.Sprint(loops), func(t *testing.T) {
-			goroutines, fds := runtime.NumGoroutine(), len(descriptors())
+			goroutines, fds := runtime.NumGoroutine(), len(rig.Descriptors())
 			s := newStorm(t, loops)
 			var asking, hammering sync.WaitGroup
 			for i := range stormClients {
@@ -69,8 +71,8 @@ func TestStorm(t *testing.T) {
 			hammering.Wait()
 			s.owners.Wait()
 			s.calm()
-			if !await(func() bool { return runtime.NumGoroutine() <= goroutines && len(descriptors()) <= fds }) {
-				t.Errorf("%d goroutines and %d descriptors, were %d and %d", runtime.NumGoroutine(), len(descriptors()), goroutines, fds)
+			if !rig.Await(func() bool { return runtime.NumGoroutine() <= goroutines && len(rig.Descriptors()) <= fds }) {
+				t.Errorf("%d goroutines and %d descriptors, were %d and %d", runtime.NumGoroutine(), len(rig.Descriptors()), goroutines, fds)
 			}
 		})
 	}
@@ -120,6 +122,34 @@ func (s *storm) now(w *httpd.Response, r *httpd.Request) error {
 	}
 	s.answered.Add(1)
 	return w.Send(r.Content())
+}
+
+// wait is now for a handler that blocks: it reads its content, and lets the loop
+// come in between.
+func (s *storm) wait(w *httpd.Response, r *httpd.Request) error {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	s.waited.Add(1)
+	session := r.Session()
+	switch content[0] % 4 {
+	case 0:
+		s.open(session)
+	case 1:
+		session.SetCtx(session.TakeCtx())
+	case 2:
+		session.Send([]byte(stormPush))
+	}
+	runtime.Gosched()
+	if _, err := w.Write(content[:1]); err != nil {
+		return err
+	}
+	if content[0]%8 == 3 {
+		w.Flush()
+	}
+	_, err = w.Write(content[1:])
+	return err
 }
 
 // later has a goroutine answer, which Complete finds twice.
@@ -183,7 +213,11 @@ func (s *storm) ask(number int, rng *rand.Rand) {
 		err := error(nil)
 		switch rng.IntN(8) {
 		case 0:
-			if err := s.srv.Handle(route("POST", mine, s.now)); err != nil != there || there && !errors.Is(err, httpd.ErrRouteExists) {
+			mine := route("POST", mine, s.now)
+			if rng.IntN(2) == 0 {
+				mine.Blocking, mine.Handler = true, s.wait
+			}
+			if err := s.srv.Handle(mine); err != nil != there || there && !errors.Is(err, httpd.ErrRouteExists) {
 				s.Errorf("Handle: %v; the route is there: %v", err, there)
 			}
 			there = true
@@ -343,7 +377,7 @@ func (s *storm) calm() {
 	}
 	s.exact(s, s.made.Load())
 	for what, n := range map[string]int64{"session": s.opened.Load(), "function with its session": s.found.Load(),
-		"detached request": s.begun.Load(), "answer": s.answered.Load()} {
+		"detached request": s.begun.Load(), "blocking handler": s.waited.Load(), "answer": s.answered.Load()} {
 		if n == 0 {
 			s.Errorf("there was not one %s", what)
 		}

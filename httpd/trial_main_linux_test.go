@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 var trialsWanted = flag.Bool("trials", false, "run the trials against the real kernel: two minutes")
@@ -176,7 +177,7 @@ func (a *arena) settled(n int) {
 			f.Made-f.Freed <= int64(n) && f.Twice == 0 &&
 			f.Goroutines <= a.start.Goroutines && f.Descriptors == a.start.Descriptors+n
 	}
-	if !await(clean) {
+	if !rig.Await(clean) {
 		a.Fatalf("left open: %+v, want %d sessions; at the start %+v", f, n, a.start)
 	}
 }

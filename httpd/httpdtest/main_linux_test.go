@@ -4,67 +4,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"testing"
-	"time"
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 )
 
-const patience = 10 * time.Second
-
 // TestMain fails when the tests leave goroutines or descriptors behind.
-func TestMain(m *testing.M) {
-	if _, err := httpdtest.Of(startOrDie()).Raw("GET / HTTP/1.0\r\n\r\n"); err != nil { // opens the runtime's own descriptors
-		panic(err)
-	}
-	goroutines, fds := runtime.NumGoroutine(), len(descriptors())
-	code := m.Run()
-	if code == 0 && !await(func() bool { return runtime.NumGoroutine() <= goroutines && len(descriptors()) <= fds }) {
-		code = 1
-		fmt.Fprintf(os.Stderr, "left over: %d descriptors, were %d: %v\n", len(descriptors()), fds, descriptors())
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-	}
-	os.Exit(code)
-}
-
-func startOrDie() *httpd.Server {
-	srv, err := httpd.Start(httpd.Config{})
-	if err != nil {
-		panic(err)
-	}
-	return srv
-}
-
-func descriptors() (open []string) {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
-			open = append(open, to)
-		}
-	}
-	return open
-}
-
-func await(is func() bool) bool {
-	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return false
-		}
-	}
-	return true
-}
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // route is a route whose handler needs no error.
 func route(method, pattern string, h httpd.Handler) httpd.Route {

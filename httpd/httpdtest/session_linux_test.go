@@ -15,6 +15,7 @@ import (
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 )
 
 // counting counts the requests of a session in its context, which tells freed of
@@ -355,13 +356,13 @@ func TestRefused(t *testing.T) {
 		return s.Send([]byte("hello"))
 	}}, text("GET", "/", "x"))
 	s := open(t, srv)
-	before := len(descriptors())
+	before := len(rig.Descriptors())
 	for range 100 {
 		if _, err := srv.Open(); err != httpd.ErrServerFull {
 			t.Fatalf("a second session: %v", err)
 		}
 	}
-	if after := len(descriptors()); after > before {
+	if after := len(rig.Descriptors()); after > before {
 		t.Errorf("there are %d descriptors, and were %d", after, before)
 	}
 	p := make([]byte, 100)

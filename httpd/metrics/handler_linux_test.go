@@ -13,6 +13,7 @@ import (
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/metrics"
 )
 
@@ -186,7 +187,7 @@ func TestGauges(t *testing.T) {
 	is := func(sessions, idle, handler float64) {
 		t.Helper()
 		var now map[string]float64
-		if !await(func() bool {
+		if !rig.Await(func() bool {
 			now = scrape(t, about)
 			return now["moor_sessions"] == sessions && now["moor_detached_requests"] == handler &&
 				now[`moor_session_states{state="idle"}`] == idle && now[`moor_session_states{state="handler"}`] == handler
@@ -268,7 +269,7 @@ func TestExpvar(t *testing.T) {
 			}
 			return st.Requests == n && st.Responses["2xx"] == n && st.Ended["peer"] == n && st.Times.Count() == min(n, 1)
 		}
-		if !await(read) {
+		if !rig.Await(read) {
 			t.Errorf("%+v after %d requests", st, n)
 		}
 		if _, err := srv.Do(httptest.NewRequest("GET", "/hi", nil)); err != nil {

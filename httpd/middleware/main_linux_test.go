@@ -8,31 +8,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
-const patience = 10 * time.Second
-
-// TestMain fails when goroutines are left.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for end := time.Now().Add(patience); code == 0 && runtime.NumGoroutine() > before; {
-		if time.Now().After(end) {
-			fmt.Fprintf(os.Stderr, "%d goroutines, were %d\n", runtime.NumGoroutine(), before)
-			code = 1
-		}
-		time.Sleep(time.Millisecond) // sleep: between two looks
-	}
-	os.Exit(code)
-}
+// TestMain fails when the tests leave goroutines or descriptors behind.
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // handlers are those of every kind, by path.
 func handlers() []httpd.Route {
@@ -84,20 +69,8 @@ type server struct {
 func start(t *testing.T, use func(log *slog.Logger) []httpd.Middleware) *server {
 	t.Helper()
 	log := &lines{}
-	srv, err := httpd.Start(httpd.Config{Addr: "127.0.0.1:0", Loops: 2, Use: use(slog.New(slog.NewTextHandler(log, nil)))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		srv.Wait()
-	})
-	for _, r := range handlers() {
-		if err := srv.Handle(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &server{srv, t, log}
+	cfg := httpd.Config{Addr: "127.0.0.1:0", Loops: 2, Use: use(slog.New(slog.NewTextHandler(log, nil)))}
+	return &server{rig.Serve(t, cfg, handlers()...), t, log}
 }
 
 // A session is one connection to it.
@@ -109,12 +82,7 @@ type session struct {
 
 func (s *server) dial() *session {
 	s.t.Helper()
-	c, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
+	c := rig.Dial(s.t, "tcp", s.Addr().String())
 	return &session{c, s.t, bufio.NewReader(c)}
 }
 
@@ -166,13 +134,8 @@ func (l *lines) all() []string {
 // next waits for the n'th line, and returns it.
 func (l *lines) next(t *testing.T, n int) string {
 	t.Helper()
-	for end := time.Now().Add(patience); ; {
-		if all := l.all(); len(all) >= n && all[n-1] != "" {
-			return all[n-1]
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no line %d: %q", n, l.all())
-		}
-		time.Sleep(time.Millisecond) // sleep: between two looks
+	if !rig.Await(func() bool { all := l.all(); return len(all) >= n && all[n-1] != "" }) {
+		t.Fatalf("no line %d: %q", n, l.all())
 	}
+	return l.all()[n-1]
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/middleware"
 )
 
@@ -64,8 +65,8 @@ func TestRequestLogEnds(t *testing.T) {
 	s := srv.dial()
 	s.ask("GET /nowhere", "")
 	s.send("POST /wait", "", "Content-Length: 9")
-	for len(srv.Detached()) == 0 {
-		time.Sleep(time.Millisecond) // sleep: between two looks
+	if !rig.Await(func() bool { return len(srv.Detached()) > 0 }) {
+		t.Fatal("no handler waits")
 	}
 	s.Conn.(*net.TCPConn).SetLinger(0)
 	s.Close()

@@ -7,60 +7,22 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"testing"
-	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
-const patience = 10 * time.Second
+const patience = rig.Patience
 
 // TestMain fails when the tests leave goroutines or descriptors behind.
-func TestMain(m *testing.M) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // opens the runtime's own descriptors
-	if err != nil {
-		panic(err)
-	}
-	l.Close()
-	goroutines, fds := runtime.NumGoroutine(), descriptors()
-	code := m.Run()
-	if code == 0 && !await(func() bool { return runtime.NumGoroutine() <= goroutines && descriptors() <= fds }) {
-		code = 1
-		fmt.Fprintf(os.Stderr, "left over: %d descriptors, were %d\n", descriptors(), fds)
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-	}
-	os.Exit(code)
-}
-
-func descriptors() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	return len(entries)
-}
-
-func await(is func() bool) bool {
-	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return false
-		}
-	}
-	return true
-}
+func TestMain(m *testing.M) { rig.Main(m) }
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	if !await(is) {
+	if !rig.Await(is) {
 		t.Fatalf("not within %v: %s", patience, what)
 	}
 }
@@ -93,12 +55,7 @@ type client struct {
 
 func dial(t *testing.T, hs *httptest.Server) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", listener(hs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn := rig.Dial(t, "tcp", listener(hs))
 	return &client{conn, t, bufio.NewReader(conn)}
 }
 

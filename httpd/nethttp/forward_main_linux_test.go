@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
@@ -17,20 +17,7 @@ import (
 func moored(t testing.TB, cfg httpd.Config, h http.Handler) *httpd.Server {
 	t.Helper()
 	cfg.Addr, cfg.Match = "127.0.0.1:0", httpd.MatchWildcard
-	srv, err := httpd.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := srv.Handle(nethttp.Route("", "/*", h)); err != nil {
-		t.Fatal(err)
-	}
-	return srv
+	return rig.Serve(t, cfg, nethttp.Route("", "/*", h))
 }
 
 // unmoored serves h with net/http, and returns the address.
@@ -53,13 +40,7 @@ func onBoth(t *testing.T, h http.Handler, test func(t *testing.T, addr string)) 
 // connect is a connection whose every wait is bounded.
 func connect(t testing.TB, addr string) net.Conn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
-	return conn
+	return rig.Dial(t, "tcp", addr)
 }
 
 // browser is Go's client, with connections of its own.

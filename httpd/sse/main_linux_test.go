@@ -5,63 +5,20 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/sse"
 )
 
-// patience bounds every wait of these tests. It is never waited for unless
-// something is wrong.
-const patience = 10 * time.Second
+const patience = rig.Patience
 
 // TestMain fails when the tests leave goroutines or descriptors behind.
-func TestMain(m *testing.M) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the runtime's own descriptors stay
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	l.Close()
-	goroutines, fds := runtime.NumGoroutine(), descriptors()
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	if code == 0 && !await(func() bool { return runtime.NumGoroutine() <= goroutines && descriptors() <= fds }) {
-		code = 1
-		fmt.Fprintf(os.Stderr, "left over: %d descriptors, were %d\n", descriptors(), fds)
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-	}
-	os.Exit(code)
-}
-
-func descriptors() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	return len(entries)
-}
-
-// await waits until is reports true, and reports whether it did in time.
-func await(is func() bool) bool {
-	deadline, tick := time.NewTimer(patience), time.NewTicker(time.Millisecond)
-	defer deadline.Stop()
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return false
-		}
-	}
-	return true
-}
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // A place is a server with a hub, and with the counts of its sessions' contexts.
 type place struct {
@@ -80,22 +37,14 @@ func newPlace(t *testing.T, cfg httpd.Config, hub sse.Config) *place {
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
 	}
-	srv, err := httpd.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &place{t: t, srv: srv, hub: sse.New(hub), ids: make(chan httpd.ID, 2000), ended: make(chan error, 2000)}
-	p.handle(httpd.Route{Method: "GET", Pattern: "/events", Blocking: true, Handler: p.events})
-	p.handle(httpd.Route{Method: "GET", Pattern: "/plain", Handler: func(w *httpd.Response, r *httpd.Request) error {
-		return w.SendString("plain")
-	}})
-	t.Cleanup(func() {
-		srv.Close()
-		srv.Wait()
+	p := &place{t: t, hub: sse.New(hub), ids: make(chan httpd.ID, 2000), ended: make(chan error, 2000)}
+	t.Cleanup(func() { // the server has ended before
 		if p.made.Load() != p.freed.Load() {
 			t.Errorf("%d contexts were made, %d freed", p.made.Load(), p.freed.Load())
 		}
 	})
+	p.srv = rig.Serve(t, cfg, httpd.Route{Method: "GET", Pattern: "/events", Blocking: true, Handler: p.events},
+		httpd.Route{Method: "GET", Pattern: "/plain", Handler: func(w *httpd.Response, r *httpd.Request) error { return w.SendString("plain") }})
 	return p
 }
 
@@ -133,7 +82,7 @@ func (p *place) publish(events ...sse.Event) {
 // until waits for something to become true.
 func (p *place) until(what string, is func() bool) {
 	p.t.Helper()
-	if !await(is) {
+	if !rig.Await(is) {
 		p.t.Fatalf("waited in vain: %s; %+v", what, p.hub.Stats())
 	}
 }
@@ -160,12 +109,7 @@ type client struct {
 
 func (p *place) connect() *client {
 	p.t.Helper()
-	conn, err := net.Dial(p.srv.Addr().Network(), p.srv.Addr().String())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(2 * patience))
+	conn := rig.Dial(p.t, p.srv.Addr().Network(), p.srv.Addr().String())
 	return &client{t: p.t, conn: conn, r: bufio.NewReader(conn)}
 }
 

@@ -15,8 +15,12 @@ import (
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/metrics"
 )
+
+// TestMain fails when the tests leave goroutines or descriptors behind.
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // read is what Prometheus understands of a page.
 func read(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
@@ -90,7 +91,7 @@ func TestWebSocket(t *testing.T) {
 		all.Go(func() { exchange(t, addr) })
 	}
 	all.Wait()
-	if !await(func() bool { return s.freed.Load() == clients }) || s.made.Load() != clients {
+	if !rig.Await(func() bool { return s.freed.Load() == clients }) || s.made.Load() != clients {
 		t.Errorf("%d contexts made, %d freed, want %d", s.made.Load(), s.freed.Load(), clients)
 	}
 	if n := len(srv.Sessions()); n != 0 {
