@@ -184,7 +184,7 @@ func (d *Detached) stir(c *conn) {
 		c.tell(EventHeadersSent, 0)
 	}
 	c.send()
-	if c.out.buf == nil && !c.last && d.asksForConn() {
+	if c.out.buf == nil && d.asksForConn() { // also if the session is ending: it is told so
 		d.letGo(c)
 		return
 	}

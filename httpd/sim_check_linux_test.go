@@ -273,6 +273,9 @@ func (w *simWorld) checkQuiet() {
 func (job *simAsync) checkCancelled(must bool) {
 	s := job.s
 	gone := s.fin || s.gone || s.rst || s.severed || s.blamed&(simLost|simBroken) != 0 || s.w.ending == closing
+	if c := s.conn(); c != nil && c.cut && c.ended == ReasonNoRoom { // an answer before it had no room: it is being ended
+		gone = true
+	}
 	switch cancelled := job.d.Context().Err() != nil; {
 	case cancelled && !gone && !job.timed:
 		s.w.fail("the detached request of #%d is cancelled, and its peer is there", s.no)
