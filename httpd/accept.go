@@ -9,12 +9,27 @@ type door struct {
 	retry   time.Duration // if not 0: when to look again, for the system had no room
 	tries   int           // to purge in vain: the next is for the next loop
 	starved bool          // it had none the last time
+	full    int           // batches in a row behind which more may wait
+}
+
+// batch is how many connections the next turn accepts at most. To ask in vain for
+// one more costs a third of what it takes to accept, serve and end one, so a batch
+// is one connection: the next turn is soon. Where more wait than that, turns being
+// long, it doubles after every four. Behind a scarcity the end is asked for, since
+// starve is to hear of it.
+func (d *door) batch() int {
+	if d.starved {
+		return acceptBatch
+	}
+	return min(1<<min(d.full/4, 16), acceptBatch)
 }
 
 // accept takes what waits at the listening descriptor, as far as there is
 // room, and deals it out.
 func (l *loop) accept() {
-	for i := range acceptBatch {
+	batch, full := l.door.batch(), l.door.full
+	l.door.full = 0
+	for i := range batch {
 		if !l.srv.enter() && !(i == 0 && l.makeRoom()) {
 			l.waitForRoom(i == 0)
 			return
@@ -45,6 +60,7 @@ func (l *loop) accept() {
 		l.srv.leave()
 		return
 	}
+	l.door.full = full + 1
 }
 
 // starve notes that the system has no room for a connection, err being its

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -139,29 +140,44 @@ func TestListenerUnwatched(t *testing.T) {
 	r.finish()
 }
 
-// TestAcceptBatch: connections that went away are passed over, and those that
-// come do not hold up those that are here.
+// TestAcceptBatch: nobody is asked for in vain while connections come one by
+// one. Where many wait, connections that went away being among them, each turn soon
+// takes more, and even so those that are here have their turn.
 func TestAcceptBatch(t *testing.T) {
-	r := newRig(t, Config{MaxSessions: 200})
-	r.k.backlog = append(r.k.backlog, connection{o: closed}, connection{o: closed})
+	r := newRig(t, Config{MaxSessions: 1000})
 	s := r.connect()
-	for range 150 {
+	for range 600 {
 		r.dial()
 	}
-	s.says(get("/hi"))
-	r.turn()
-	if got := s.took(); got != good("hi") {
-		t.Errorf("got %q in the first turn", got)
+	gone := connection{o: closed}
+	r.k.backlog = append(r.k.backlog[:300:300], append([]connection{gone, gone, gone}, r.k.backlog[300:]...)...)
+	r.l.door.full = 0
+	var batches []int
+	for len(r.k.backlog) > 0 {
+		waiting := len(r.k.backlog)
+		s.says(get("/hi"))
+		r.turn()
+		if got := s.took(); got != good("hi") {
+			t.Errorf("got %q in turn %d", got, len(batches))
+		}
+		batches = append(batches, waiting-len(r.k.backlog))
 	}
-	if n := r.l.table.Len(); n != 1+64 {
-		t.Errorf("%d sessions after one turn, want %d", n, 1+acceptBatch)
+	want := []int{1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8, 16, 16, 16, 16, 32, 32, 32, 32, 64, 64, 64, 64, 64, 603 - 4*63 - 5*64}
+	if !slices.Equal(batches, want) {
+		t.Errorf("the turns accepted\n%v, want\n%v", batches, want)
+	}
+	for _, want := range []int{1, 1} { // the last one came to the end
+		r.dial()
+		r.dial()
+		waiting := len(r.k.backlog)
+		r.turn()
+		if n := waiting - len(r.k.backlog); n != want {
+			t.Errorf("then %d were accepted in a turn, want %d", n, want)
+		}
 	}
 	r.quiet()
-	if n := r.l.table.Len(); n != 151 {
-		t.Errorf("%d sessions, want 151", n)
-	}
-	if n := r.srv.sessions.Load(); n != 151 {
-		t.Errorf("%d sessions are counted, want 151", n)
+	if n, counted := r.l.table.Len(), r.srv.sessions.Load(); n != 605 || counted != 605 {
+		t.Errorf("%d sessions, and %d are counted, want 605", n, counted)
 	}
 	r.finish()
 }

@@ -276,6 +276,7 @@ func TestRefusedPeersInABatch(t *testing.T) {
 		other := r.dial()
 		r.crowd.from[other.fd] = net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.4:1"))
 		r.k.log = nil
+		r.l.door.full = 1 << 10 // many came before
 		here.says(get("/hi"))
 		r.turn()
 		if got := here.took(); got != good("hi") {

@@ -11,7 +11,7 @@ import (
 
 const (
 	connBlock   = 1024 // connections per block
-	acceptBatch = 64   // connections accepted in one turn: those that are open come first
+	acceptBatch = 64   // connections accepted in one turn, at most: those that are open come first
 	acceptRetry = 100 * time.Millisecond
 )
 
