@@ -97,7 +97,8 @@ type Config struct {
 	// undecoded and without the query. Default: if they are the same octets.
 	// Others are MatchWildcard and MatchPattern. It runs on the loops, for each
 	// route until one matches, and in Server.Handle with the new pattern for a
-	// path. It must not call the server. Handle refuses a pattern whose braces
+	// path. It says the same of the same two every time, and is not asked where
+	// the answer is known. It must not call the server. Handle refuses a pattern whose braces
 	// break the rules of MatchPattern, unless Match says that it matches its
 	// own text. (ESP-IDF: uri_match_fn.)
 	Match func(pattern string, path []byte) bool

@@ -17,6 +17,14 @@ type exchange struct {
 	detached *Detached       // nil: it is the loop's
 	failing  bool            // an error handler runs
 	known    []byte          // the head that r has, if it was well-formed: see repeats
+	found    found           // for that head
+}
+
+// A found is what a head has found in a table of routes.
+type found struct {
+	table *[]*Route // nil: it has not asked
+	route *Route    // nil: none
+	code  ErrCode   // with which it is answered without a handler; 0: it has one
 }
 
 func newExchange(cfg *Config, d *date) *exchange {
@@ -43,7 +51,7 @@ func (x *exchange) parse(b []byte, g *parser.Guard) (n int, err error) {
 		r.message, r.content, *g = b[:n], n, parser.Guard{}
 		return n, nil
 	}
-	r.message, r.content, r.target, x.known = nil, 0, parser.Target{}, x.known[:0]
+	r.message, r.content, r.target, x.known, x.found = nil, 0, parser.Target{}, x.known[:0], found{}
 	if n, err = r.head.Parse(b, g); err != nil {
 		return 0, err
 	}
@@ -179,19 +187,30 @@ func (x *exchange) pass(c *conn, b []byte, n int) (rest []byte, more bool) {
 }
 
 // admit finds the request's route, or the code with which it is answered
-// without one: from its head alone.
+// without one: from its head alone, so the last head once more has what it had
+// found, unless the routes have changed.
 func (x *exchange) admit(srv *Server) (code ErrCode) {
+	f, table := &x.found, srv.routes.table.Load()
+	if f.table == nil || f.table != table {
+		f.table = table // find may see a newer one: then the next request asks again
+		f.route, f.code = x.find(&srv.routes)
+	}
+	x.r.route = f.route
+	return f.code
+}
+
+func (x *exchange) find(t *routes) (route *Route, code ErrCode) {
 	r := &x.r
 	method := r.head.Method.Of(r.message)
-	r.route, code = srv.routes.find(method, pathOf(r))
+	route, code = t.find(method, pathOf(r))
 	r.expect = parser.Expect(&r.head, r.message)
 	switch {
 	case r.expect == parser.ExpectUnknown:
-		return ErrExpectationFailed
+		return route, ErrExpectationFailed
 	case code != 0 && string(method) == "OPTIONS" && (code == ErrMethodNotAllowed || r.target.Form == parser.AsteriskForm):
-		return allowOnly
+		return route, allowOnly
 	}
-	return code
+	return route, code
 }
 
 // invite tells a client that waits for it to send the content: none of it has

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -102,4 +103,63 @@ func (r *rig) gone(s *sock) {
 		s.fin()
 		r.quiet()
 	}
+}
+
+// TestRepeatsSeeRoutes: the same head once more finds the routes that are there
+// now, also behind the request that has changed them.
+func TestRepeatsSeeRoutes(t *testing.T) {
+	asked := 0
+	r := newRig(t, Config{Match: func(pattern string, path []byte) bool {
+		asked++
+		return pattern == string(path)
+	}})
+	answers := func(name string) Route {
+		return Route{Method: "GET", Pattern: "/a", Handler: func(w *Response, req *Request) error { return w.SendString(name) }}
+	}
+	for _, change := range []struct {
+		what string
+		do   func() error
+		want string
+	}{
+		{"there is none", func() error { return nil }, fail(ErrNotFound)},
+		{"add one", func() error { return r.srv.Handle(answers("one")) }, good("one")},
+		{"add another", func() error { return r.srv.Handle(Route{Pattern: "/b", Handler: answers("b").Handler}) }, good("one")},
+		{"put it behind one for all methods", func() error {
+			all := answers("all")
+			all.Method = ""
+			return errors.Join(r.srv.Unhandle("GET", "/a"), r.srv.Handle(all))
+		}, good("all")},
+		{"leave one for POST", func() error {
+			return errors.Join(r.srv.UnhandleAll("/a"), r.srv.Handle(named("POST /a")))
+		}, fail(ErrMethodNotAllowed, "Allow: POST, OPTIONS")},
+		{"remove that too", func() error { return r.srv.UnhandleAll("/a") }, fail(ErrNotFound)},
+	} {
+		if err := change.do(); err != nil {
+			t.Fatal(err)
+		}
+		s := r.connect()
+		for range 3 {
+			if got := r.ask(s, get("/a")); got != change.want {
+				t.Errorf("%s: got %q, want %q", change.what, got, change.want)
+			}
+		}
+		before := asked
+		if got := r.ask(s, get("/a")+get("/a")); got != change.want+change.want {
+			t.Errorf("%s: two at once got %q", change.what, got)
+		}
+		if asked > before && !strings.HasPrefix(change.want, "HTTP/1.1 405") { // that one lists the methods
+			t.Errorf("%s: routes were compared %d times more", change.what, asked-before)
+		}
+	}
+	once := answers("once")
+	once.Handler = func(w *Response, req *Request) error {
+		return errors.Join(r.srv.Unhandle("GET", "/a"), w.SendString("once"))
+	}
+	if err := r.srv.Handle(once); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.ask(r.connect(), get("/a")+get("/a")); got != good("once")+fail(ErrNotFound) {
+		t.Errorf("a handler that removes its own route: got %q", got)
+	}
+	r.finish()
 }
