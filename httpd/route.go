@@ -106,7 +106,17 @@ type routes struct {
 	use     []Middleware                           // around every handler
 	mu      sync.Mutex                             // held by writers
 	table   atomic.Pointer[[]*Route]
+	index   atomic.Pointer[index]
 }
+
+// An index has the routes of a table by their pattern, for the exact matcher.
+type index struct {
+	table *[]*Route
+	by    map[string][]*Route // each list in the table's order
+}
+
+// fewRoutes is how many are compared one by one: for more an index pays.
+const fewRoutes = 8
 
 func (t *routes) load() []*Route {
 	if p := t.table.Load(); p != nil {
@@ -202,7 +212,7 @@ func (route *Route) takes(method []byte) bool {
 func (t *routes) find(method, path []byte) (*Route, ErrCode) {
 	code := ErrNotFound
 	var get *Route // answers HEAD, unless a route of its own does
-	for _, route := range t.load() {
+	for _, route := range t.candidates(path) {
 		if !t.match(route.Pattern, path) {
 			continue
 		}
@@ -218,6 +228,27 @@ func (t *routes) find(method, path []byte) (*Route, ErrCode) {
 		code = 0
 	}
 	return get, code
+}
+
+// candidates returns those routes that can match path. The first request behind
+// a change of the routes makes the index anew, so that to add many costs little.
+func (t *routes) candidates(path []byte) []*Route {
+	table := t.table.Load()
+	switch {
+	case table == nil:
+		return nil
+	case t.matcher != nil || len(*table) <= fewRoutes:
+		return *table
+	}
+	x := t.index.Load()
+	if x == nil || x.table != table {
+		x = &index{table: table, by: make(map[string][]*Route, len(*table))}
+		for _, route := range *table {
+			x.by[route.Pattern] = append(x.by[route.Pattern], route)
+		}
+		t.index.Store(x)
+	}
+	return x.by[string(path)]
 }
 
 // match is the exact matcher, unless there is another.

@@ -461,6 +461,39 @@ func manyRoutes(tb testing.TB, matcher string, n int) (t *routes, path []byte) {
 	return t, []byte("/things/" + strconv.Itoa(999+n) + "/parts")
 }
 
+// TestFindIndexed: with an index a request finds what it does without, whatever
+// routes come and go.
+func TestFindIndexed(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	methods := []string{"", "GET", "HEAD", "POST", "OPTIONS", "CONNECT"}
+	indexed, plain := &routes{most: 40}, &routes{most: 40, matcher: func(pattern string, path []byte) bool { return pattern == string(path) }}
+	most := 0
+	for range 2000 {
+		method, pattern := methods[random.IntN(len(methods))], fmt.Sprint("/", random.IntN(12))
+		gone := func(route *Route) bool { return route.Method == method && route.Pattern == pattern }
+		change := func(t *routes) error { return t.remove(gone, "it") }
+		if random.IntN(3) > 0 {
+			route := Route{Method: method, Pattern: pattern, Handler: func(*Response, *Request) error { return nil }}
+			change = func(t *routes) error { return t.add(route) }
+		}
+		if a, b := change(indexed), change(plain); (a == nil) != (b == nil) {
+			t.Fatal(a, b)
+		}
+		most = max(most, len(indexed.load()))
+		for _, method := range methods[1:] {
+			path := []byte(fmt.Sprint("/", random.IntN(13)))
+			got, code := indexed.find([]byte(method), path)
+			want, wantCode := plain.find([]byte(method), path)
+			if code != wantCode || (got == nil) != (want == nil) || got != nil && got.name() != want.name() {
+				t.Fatalf("%s %s of %v: %v %d, want %v %d", method, path, indexed.names(), got, code, want, wantCode)
+			}
+		}
+	}
+	if most < 2*fewRoutes || indexed.index.Load() == nil {
+		t.Errorf("%d routes at most", most)
+	}
+}
+
 // TestFindRouteAllocatesNothing: neither does it for a path that no route has,
 // nor for a method that the path does not take. The same goes for the view of a
 // path value, and for a short value decoded, but for the string.
