@@ -12,6 +12,28 @@ type fieldSet struct {
 	trailers []byte // likewise
 	count    int    // of both
 	most     int    // of both: Config.MaxResponseHeaders
+	valid    pairs  // of the responses before, too
+}
+
+// pairs are the fields that AddHeader has found to be valid, and ordinary ones,
+// the last time that it was called in their place: most handlers set the same
+// ones each time. A name that is empty stands for none.
+type pairs [8]struct{ name, value string }
+
+// repeats reports whether the field to be set next is such a one.
+func (s *fieldSet) repeats(name, value string) bool {
+	if s.count >= len(s.valid) || name == "" {
+		return false
+	}
+	was := &s.valid[s.count]
+	return was.name == name && was.value == value
+}
+
+// note makes the field that was set last such a one.
+func (s *fieldSet) note(name, value string) {
+	if at := s.count - 1; at < len(s.valid) {
+		s.valid[at].name, s.valid[at].value = name, value
+	}
 }
 
 // add adds a field to one of the two, and reports false if there is no room.

@@ -128,17 +128,24 @@ func (w *Response) SetType(mediaType string) {
 // the engine's; a second one is invalid. What makes a field invalid is reported
 // by Send or Write. (ESP-IDF: httpd_resp_set_hdr.)
 func (w *Response) AddHeader(name, value string) {
-	date := parser.EqualFold(name, "Date")
+	date, again := false, w.set.repeats(name, value)
+	if !again {
+		date = parser.EqualFold(name, "Date")
+		if !parser.IsToken(name) || !parser.IsFieldValue(value) || reserved(name) || date && w.wire.dated {
+			w.fail(ErrHeader)
+			return
+		}
+	}
 	switch {
-	case !parser.IsToken(name), !parser.IsFieldValue(value), reserved(name), date && w.wire.dated:
-		w.fail(ErrHeader)
 	case !w.open():
-	case parser.EqualFold(name, "Content-Type"):
+	case !again && parser.EqualFold(name, "Content-Type"):
 		w.ctype = value
 	case !w.set.add(&w.set.head, name, value):
 		w.fail(ErrHeadersFull)
-	default:
-		w.wire.dated = w.wire.dated || date
+	case date:
+		w.wire.dated = true
+	case !again:
+		w.set.note(name, value)
 	}
 }
 
