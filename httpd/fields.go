@@ -12,7 +12,7 @@ type fieldSet struct {
 	trailers []byte // likewise
 	count    int    // of both
 	most     int    // of both: Config.MaxResponseHeaders
-	valid    pairs  // of the responses before, too
+	valid    *pairs // nil: the loop has them, and this response is detached
 }
 
 // pairs are the fields that AddHeader has found to be valid, and ordinary ones,
@@ -20,9 +20,12 @@ type fieldSet struct {
 // ones each time. A name that is empty stands for none.
 type pairs [8]struct{ name, value string }
 
+// mostNoted is how long one of pairs may be, in octets: it stays in memory.
+const mostNoted = 1 << 10
+
 // repeats reports whether the field to be set next is such a one.
 func (s *fieldSet) repeats(name, value string) bool {
-	if s.count >= len(s.valid) || name == "" {
+	if s.valid == nil || s.count >= len(s.valid) || name == "" {
 		return false
 	}
 	was := &s.valid[s.count]
@@ -31,7 +34,7 @@ func (s *fieldSet) repeats(name, value string) bool {
 
 // note makes the field that was set last such a one.
 func (s *fieldSet) note(name, value string) {
-	if at := s.count - 1; at < len(s.valid) {
+	if at := s.count - 1; s.valid != nil && at < len(s.valid) && len(name)+len(value) <= mostNoted {
 		s.valid[at].name, s.valid[at].value = name, value
 	}
 }

@@ -74,8 +74,9 @@ func (w *Response) reset() {
 	w.length, w.wire.sized, w.wire.dated = gathered, false, false
 }
 
-// hand leaves the memory that w does not use to next.
+// hand leaves the memory that w does not use, or need not, to next.
 func hand(w, next *Response) {
+	next.set.valid, w.set.valid = w.set.valid, nil
 	if w.progress == unanswered {
 		next.content, w.content = w.content, nil
 	}
