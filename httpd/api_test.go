@@ -381,7 +381,7 @@ func TestParseAddress(t *testing.T) {
 
 // TestRoom: a session buffer grows to what it needs and no further.
 func TestRoom(t *testing.T) {
-	p := buffers{budget: &budget{most: mostBytes}}
+	p := newBuffers(&budget{most: mostBytes})
 	b := p.keep(make([]byte, 100))
 	total := 100
 	for total < 5000 {

@@ -326,7 +326,7 @@ func TestBlockingRest(t *testing.T) {
 						})
 						s := b.connect()
 						// The handler is done before the rest comes.
-						cut := len(c[1]) * read / max(1, len(content))
+						cut := int(int64(len(c[1])) * int64(read) / int64(max(1, len(content))))
 						if end := content[max(0, read-8):read]; name == "in one chunk" {
 							cut = strings.Index(c[1], end) + len(end)
 						}

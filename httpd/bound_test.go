@@ -354,7 +354,7 @@ func TestDetachSpent(t *testing.T) {
 // what it was asked for: of 32,769 octets it makes 40,960.
 func TestBuffersAreWhatTheyCount(t *testing.T) {
 	for _, size := range []int{1, leastGrown, 600, 1025, 3000, mostSmall + 1, 9000, 1<<15 + 1, 50_000, mostPooled + 1, 200_000} {
-		p := buffers{budget: &budget{most: 1 << 40}}
+		p := newBuffers(&budget{most: 1 << 40})
 		b := make([]byte, size)
 		before, n := liveHeap(), max(1, (8<<20)/max(size, leastGrown))
 		all := make([]any, 0, n)
@@ -388,7 +388,7 @@ func liveHeap() int64 {
 
 // TestNothingInVain: what there is no room for is not allocated to find out.
 func TestNothingInVain(t *testing.T) {
-	p := buffers{budget: &budget{most: spent}}
+	p := newBuffers(&budget{most: spent})
 	small := p.keep(make([]byte, 600))
 	long := make([]byte, 64<<20)
 	var before, after runtime.MemStats

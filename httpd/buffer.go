@@ -42,10 +42,18 @@ func (b *budget) has(n int) bool { return b.used.Load()+int64(n) <= b.most }
 // buffers hands out the session buffers of one loop and counts them: what is
 // out belongs to exactly one session, and ends with it at the latest.
 type buffers struct {
-	small, large bytebufferpool.Pool // apart, or else a few octets would hold a large one
+	small, large *bytebufferpool.Pool // apart, or else a few octets would hold a large one
 	budget       *budget
 	live         int    // handed out and not yet returned
 	common       []byte // the loop's own: what a recv is given where no session has one
+}
+
+// newBuffers has the pools in memory of their own. The runtime knows every pool
+// until the second collection after its use: within a loop it would hold that
+// loop, and all of its server. And their counters are 64 bits wide, which only the
+// start of an allocation is aligned for where an int has 32.
+func newBuffers(b *budget) buffers {
+	return buffers{small: new(bytebufferpool.Pool), large: new(bytebufferpool.Pool), budget: b}
 }
 
 // keep returns a buffer that holds a copy of b, nil if the budget is spent.
@@ -83,9 +91,9 @@ func (p *buffers) put(buf *bytebufferpool.ByteBuffer) {
 // of returns the pool for buffers of n octets.
 func (p *buffers) of(n int) *bytebufferpool.Pool {
 	if n <= mostSmall {
-		return &p.small
+		return p.small
 	}
-	return &p.large
+	return p.large
 }
 
 // release takes back the buffer that *buf holds, if any, and forgets it there.

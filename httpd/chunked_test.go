@@ -546,7 +546,7 @@ func TestChunkLimit(t *testing.T) {
 		{0x8001, "8001\r\nx", 0x8001},
 		{0x8001, "8001\r\nx" + strings.Repeat("x", 0x8000), 0x8001},
 	} {
-		p := buffers{budget: &budget{most: mostBytes}}
+		p := newBuffers(&budget{most: mostBytes})
 		in := input{buf: p.keep(make([]byte, c.here)), coding: inChunks}
 		in.chunks.Decode([]byte(c.body), &parser.ChunkLimits{Content: 1 << 20})
 		if got := in.limit(&Config{}) - c.here; got != c.more {

@@ -54,15 +54,17 @@ func newLoop(srv *Server, index int, k kernel) *loop {
 		now:     k.Now(),
 		table:   sess.NewTable(srv.cfg.MaxSessions, int(numClasses)),
 		conns:   make([][]conn, (srv.cfg.MaxSessions+connBlock-1)/connBlock),
-		pool:    buffers{common: make([]byte, loopBuffer), budget: &srv.budget},
+		pool:    newBuffers(&srv.budget),
 		carrier: carrier{t: srv.cfg.Transport},
 	}
+	l.pool.common = make([]byte, loopBuffer)
 	l.door.fd = -1
 	l.work.kernel, l.work.max = k, srv.cfg.MaxWork
 	l.work.place = make([]int32, srv.cfg.MaxSessions)
 	l.work.live = make([]atomic.Int32, srv.cfg.MaxSessions)
 	l.work.arrived.L = &l.work.mu
 	l.x = newExchange(&srv.cfg, &date{kernel: k, now: l.now})
+	l.x.w.set.valid = new(pairs)
 	return l
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/valyala/bytebufferpool"
 
@@ -191,7 +192,7 @@ func TestMemoryBoundOfDetached(t *testing.T) {
 
 // TestGrowingIsCounted: while a buffer grows its old array is there, too.
 func TestGrowingIsCounted(t *testing.T) {
-	p := buffers{budget: &budget{most: 3000}}
+	p := newBuffers(&budget{most: 3000})
 	buf := p.keep(make([]byte, 1024))
 	if p.append(buf, make([]byte, 1)) {
 		t.Error("there were 1,024 and 2,048 octets at a time, and may be 3,000")
@@ -207,7 +208,7 @@ func TestGrowingIsCounted(t *testing.T) {
 
 // TestPooledIsCounted: a buffer that is there already is not had for nothing.
 func TestPooledIsCounted(t *testing.T) {
-	p := buffers{budget: &budget{most: 1024}}
+	p := newBuffers(&budget{most: 1024})
 	a, b := p.keep(make([]byte, 512)), p.keep(make([]byte, 512))
 	if a == nil || b == nil {
 		t.Fatal("there was room")
@@ -219,5 +220,27 @@ func TestPooledIsCounted(t *testing.T) {
 	}
 	if p.append(b, make([]byte, 1)) {
 		t.Error("there was no room")
+	}
+}
+
+// TestPoolsHoldNoLoop: the runtime keeps a pool that was used until the second
+// collection, but not the loop.
+func TestPoolsHoldNoLoop(t *testing.T) {
+	loops := func() (gone []weak.Pointer[loop]) {
+		for range 10 {
+			l := newScripted(t, Config{}, new(script)).loops[0]
+			for _, n := range []int{1, mostSmall + 1} {
+				buf := l.pool.keep(make([]byte, n))
+				l.pool.release(&buf)
+			}
+			gone = append(gone, weak.Make(l))
+		}
+		return gone
+	}()
+	runtime.GC()
+	for i, l := range loops {
+		if l.Value() != nil {
+			t.Errorf("loop %d is still there", i)
+		}
 	}
 }

@@ -65,6 +65,11 @@ func (job *simJob) write(p []byte) error {
 	return job.wrote(err)
 }
 
+func (job *simJob) flush() error {
+	job.on = limitWrite
+	return job.wrote(job.resp.Flush())
+}
+
 func (job *simJob) wrote(err error) error {
 	s := job.s
 	job.on = -1
@@ -90,7 +95,7 @@ func (w *simWorld) pipe(job *simJob) error {
 			break
 		}
 		if err != nil && job.resp.progress == written {
-			job.wrote(job.resp.Flush()) // or else it would look complete
+			job.flush() // or else it would look complete
 		}
 		if err != nil {
 			return err
@@ -227,7 +232,7 @@ func (w *simWorld) breaks(job *simJob) error {
 		if err := job.write(appendFill(job.scratch(0), job.s.cl.no, job.no, job.param)); err != nil {
 			return err
 		}
-		if err := job.wrote(job.resp.Flush()); err != nil {
+		if err := job.flush(); err != nil {
 			return err
 		}
 		job.perhaps()

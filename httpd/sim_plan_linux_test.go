@@ -80,8 +80,8 @@ func newSimWorld(seed uint64) *simWorld {
 	for i, l := range srv.loops {
 		l.work.arrived.L = simEnd{w, l}
 		if w.plan.crowded {
-			unpool(&l.pool.small)
-			unpool(&l.pool.large)
+			unpool(l.pool.small)
+			unpool(l.pool.large)
 		}
 		w.loops = append(w.loops, &simLoop{l: l, k: ks[i], until: simNever})
 	}

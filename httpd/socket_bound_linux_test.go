@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // With this variable set the test program is the server process of
@@ -372,7 +373,7 @@ func (h *hoard) release(idle int) {
 		unix.Close(fd)
 	}
 	h.peers = nil
-	eventually(h, "the sessions are gone", func() bool { return h.look("").sessions == 0 })
+	rig.Eventually(h, "the sessions are gone", func() bool { return h.look("").sessions == 0 })
 	after, most := h.look(""), idle+4<<20
 	h.Logf("released: heap %d", after.heap)
 	if after.heap > most {
@@ -402,7 +403,7 @@ func TestSessionsPerIP(t *testing.T) {
 		wantReset(t, srv, host)
 		second.do(get("/"), 200, "hello")
 		first.Close()
-		eventually(t, host+" may come again", func() bool { return dialFrom(t, srv, host).answered() })
+		rig.Eventually(t, host+" may come again", func() bool { return dialFrom(t, srv, host).answered() })
 	}
 }
 
@@ -479,7 +480,7 @@ func TestPeersComeAndGo(t *testing.T) {
 		}
 	}
 	group.Wait()
-	eventually(t, "all sessions have ended", func() bool { return len(srv.Sessions()) == 0 })
+	rig.Eventually(t, "all sessions have ended", func() bool { return len(srv.Sessions()) == 0 })
 	for _, host := range hosts {
 		for range most {
 			dialFrom(t, srv, host).do(get("/"), 200, "hello")
@@ -539,7 +540,7 @@ func TestBudgetComesBack(t *testing.T) {
 		t.Errorf("%d answers 200, %d answers 503, want both", served.Load(), busy.Load())
 	}
 	for range 3 { // one of them after the other takes most of the budget
-		eventually(t, "all sessions have ended", func() bool { return len(srv.Sessions()) == 0 })
+		rig.Eventually(t, "all sessions have ended", func() bool { return len(srv.Sessions()) == 0 })
 		c := dial(t, srv)
 		content := strings.Repeat("y", long)
 		c.send(request("POST", "/echo", content)[:long/2])

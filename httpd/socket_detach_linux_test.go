@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // A desk has the requests for /later that wait to be answered.
@@ -207,7 +208,7 @@ func TestDetachedPeerHangsUp(t *testing.T) {
 // balancedAt wants n of the contexts to be freed, and no more.
 func (d *desk) balancedAt(t testing.TB, n int64) {
 	t.Helper()
-	eventually(t, "the context is freed", func() bool { return d.freed.Load() >= n })
+	rig.Eventually(t, "the context is freed", func() bool { return d.freed.Load() >= n })
 	if freed, twice := d.freed.Load(), d.twice.Load(); freed != n || twice != 0 {
 		t.Errorf("%d contexts are freed, %d of them twice, want %d", freed, twice, n)
 	}
@@ -235,7 +236,7 @@ func TestDetachedAtTheEnd(t *testing.T) {
 		}
 		answered.wantEnd()
 		answered.Close()
-		eventually(t, "what is open is what is detached", func() bool {
+		rig.Eventually(t, "what is open is what is detached", func() bool {
 			ids := srv.Sessions()
 			return len(ids) == 1 && slices.Equal(ids, srv.Detached())
 		})
@@ -342,7 +343,7 @@ func TestMaxDetached(t *testing.T) {
 		clients[name].send(request("POST", "/later", name))
 	}
 	full := func() bool { return len(srv.Detached()) == most }
-	eventually(t, "all places are taken", full)
+	rig.Eventually(t, "all places are taken", full)
 	for range 5 {
 		other.do(get("/later"), 503, "The server has no room for this request now.")
 		d := desk.next(t)
@@ -350,7 +351,7 @@ func TestMaxDetached(t *testing.T) {
 		answerLater(t, d, "ok")
 		clients[name].want(200, "ok")
 		clients[name].send(request("POST", "/later", name))
-		eventually(t, "all places are taken again", full)
+		rig.Eventually(t, "all places are taken again", full)
 	}
 	for range most {
 		answerLater(t, desk.next(t), "ok")

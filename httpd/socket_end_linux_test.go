@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 var errFate = errors.New("the handler ends the session")
@@ -207,7 +208,7 @@ func TestReplacedContextIsFreedAtOnce(t *testing.T) {
 	c := dial(t, srv)
 	c.do(get("/ctx"), 200, "ctx")
 	c.do(get("/replace"), 200, "replaced")
-	eventually(t, "the first context is freed", func() bool { return l.freed.Load() == 1 })
+	rig.Eventually(t, "the first context is freed", func() bool { return l.freed.Load() == 1 })
 	c.do(get("/ctx"), 200, "ctx")
 	if made, freed := l.made.Load(), l.freed.Load(); made != 2 || freed != 1 {
 		t.Errorf("%d contexts made, %d freed, want 2 and 1", made, freed)

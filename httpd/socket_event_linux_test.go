@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // A record is what a server has told, in its order.
@@ -178,6 +179,6 @@ func TestEventsAllocateNothing(t *testing.T) {
 		t.Errorf("%d heads", all)
 	}
 	for _, kind := range []httpd.EventKind{httpd.EventData, httpd.EventHeadersSent, httpd.EventSent} {
-		eventually(t, fmt.Sprint(kind, " as often as headers"), func() bool { return count[kind].Load() == all })
+		rig.Eventually(t, fmt.Sprint(kind, " as often as headers"), func() bool { return count[kind].Load() == all })
 	}
 }

@@ -31,13 +31,6 @@ func TestMain(m *testing.M) {
 	rig.Main(m)
 }
 
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	if !rig.Await(is) {
-		t.Fatalf("not within %v: %s", patience, what)
-	}
-}
-
 // receive waits for a value, or for the channel to be closed.
 func receive[T any](t testing.TB, what string, from <-chan T) (v T) {
 	t.Helper()
@@ -272,7 +265,7 @@ func (l *ledger) routes() []httpd.Route {
 // balanced wants n contexts to have been made and each of them freed once.
 func (l *ledger) balanced(t testing.TB, n int64) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d contexts are freed", n), func() bool { return l.freed.Load() >= n })
+	rig.Eventually(t, fmt.Sprintf("%d contexts are freed", n), func() bool { return l.freed.Load() >= n })
 	l.exact(t, n)
 }
 

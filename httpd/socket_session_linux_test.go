@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // bothEnds answers with the two ends of the connection.
@@ -295,11 +296,11 @@ func TestSessionsFromOutside(t *testing.T) {
 	clients.Wait()
 	stop.Store(true)
 	looking.Wait()
-	eventually(t, "Sessions has the 8 that are left", func() bool { return len(srv.Sessions()) == 8 && agree() })
+	rig.Eventually(t, "Sessions has the 8 that are left", func() bool { return len(srv.Sessions()) == 8 && agree() })
 	for _, id := range srv.Sessions()[:5] {
 		srv.TriggerClose(id)
 	}
-	eventually(t, "five of them end", func() bool { return len(srv.Sessions()) == 3 && agree() })
+	rig.Eventually(t, "five of them end", func() bool { return len(srv.Sessions()) == 3 && agree() })
 }
 
 // A storm: what sixteen goroutines ask of sessions that come and go. Each

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 // wantAfterEnd wants an ended server to say so, and to do nothing.
@@ -206,7 +207,7 @@ func TestQueueWorkRunsOnce(t *testing.T) {
 				}
 			}
 		}()
-		eventually(t, "work is done", func() bool { return ran.Load() > 100 })
+		rig.Eventually(t, "work is done", func() bool { return ran.Load() > 100 })
 		srv.Close()
 		srv.Wait()
 		receive(t, "the queue closes", done)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -984,7 +985,7 @@ func testFaults(t *testing.T) {
 		"the end":       {saying{0, io.EOF}, ReasonPeer},
 		"half the end":  {saying{0, io.ErrUnexpectedEOF}, ReasonBroken},
 		"less than 0":   {saying{-1, nil}, ReasonBroken},
-		"far less":      {saying{-1 << 62, ErrWantRead}, ReasonBroken},
+		"far less":      {saying{math.MinInt, ErrWantRead}, ReasonBroken},
 		"too much":      {saying{1 << 30, nil}, ReasonBroken},
 	} {
 		for _, state := range []state{stateFresh, stateIdle, stateHead, stateContent, stateDiscard, stateLinger} {

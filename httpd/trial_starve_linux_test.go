@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"moor.example/httpd/internal/rig"
 )
 
 const (
@@ -25,7 +27,7 @@ func starve(a *arena) {
 	was := a.limit(starvedLimit)
 	room := starvedLimit - a.descriptors(starvedLimit)
 	tries := a.try(starvedTries)
-	eventually(a, "all descriptors are taken", func() bool { return a.descriptors(starvedLimit) == starvedLimit })
+	rig.Eventually(a, "all descriptors are taken", func() bool { return a.descriptors(starvedLimit) == starvedLimit })
 	in := &crowd{}
 	for range room {
 		in.callers = append(in.callers, receive(a, "a connection that has a descriptor is answered", tries.in))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 )
 
 var streamed = flag.Int("streamed", 128, "MiB that go each way in the trial of streams")
@@ -254,7 +255,7 @@ func (a *arena) asleep() {
 			}
 			has.callers = append(has.callers, c)
 		}
-		eventually(a, "all of them are in their handler", func() bool { return a.look("look").Detached == sleepers })
+		rig.Eventually(a, "all of them are in their handler", func() bool { return a.look("look").Detached == sleepers })
 		with := a.measure(wait)
 		for _, c := range has.callers {
 			if err := c.want("GET", 200, "awake"); err != nil {

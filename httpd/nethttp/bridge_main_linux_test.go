@@ -20,13 +20,6 @@ const patience = rig.Patience
 // TestMain fails when the tests leave goroutines or descriptors behind.
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	if !rig.Await(is) {
-		t.Fatalf("not within %v: %s", patience, what)
-	}
-}
-
 // front is a net/http server that has a moor server behind it.
 func front(t *testing.T, srv *httpd.Server, wrap func(b *nethttp.Bridge, hs *http.Server)) *httptest.Server {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
@@ -37,7 +38,7 @@ func (a *adder) add(w *httpd.Response, r *httpd.Request) error {
 
 func (a *adder) counts(t *testing.T, begun, freed int64) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d contexts are freed, not %d", a.freed.Load(), freed), func() bool { return a.freed.Load() == freed })
+	rig.Eventually(t, fmt.Sprintf("%d contexts are freed, not %d", a.freed.Load(), freed), func() bool { return a.freed.Load() == freed })
 	if a.begun.Load() != begun {
 		t.Fatalf("%d contexts begun, want %d", a.begun.Load(), begun)
 	}
@@ -67,7 +68,7 @@ func TestAdder(t *testing.T) {
 	}
 	second.ended()
 	a.counts(t, 2, 2)
-	eventually(t, "no session is left", func() bool { return len(srv.Sessions()) == 0 })
+	rig.Eventually(t, "no session is left", func() bool { return len(srv.Sessions()) == 0 })
 
 	third := dial(t, hs)
 	third.ask("POST", "/", "7", 200, "7")
@@ -170,7 +171,7 @@ func TestNoSession(t *testing.T) {
 		second.ask("POST", "/", "1", 503, "The server has no room for this request now.\n")
 	}
 	first.Close()
-	eventually(t, "the place is free", func() bool {
+	rig.Eventually(t, "the place is free", func() bool {
 		fmt.Fprint(second, "POST / HTTP/1.1\r\nHost: moor\r\nContent-Length: 1\r\n\r\n5")
 		resp, err := http.ReadResponse(second.r, nil)
 		if err != nil {
@@ -218,7 +219,7 @@ func TestWrap(t *testing.T) {
 	c.Close()
 	a.counts(t, 1, 1)
 	b.counts(t, 1, 1)
-	eventually(t, "the hook is told of the end", func() bool { return states.Load() == 1 })
+	rig.Eventually(t, "the hook is told of the end", func() bool { return states.Load() == 1 })
 }
 
 // A handler that takes the connection over ends the session.

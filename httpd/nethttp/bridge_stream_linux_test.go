@@ -12,6 +12,7 @@ import (
 
 	"moor.example/httpd"
 	"moor.example/httpd/httpdtest"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
@@ -123,7 +124,7 @@ func TestLeave(t *testing.T) {
 	}
 	c.Close()
 	<-done
-	eventually(t, "the session has ended", func() bool { return len(srv.Sessions()) == 0 })
+	rig.Eventually(t, "the session has ended", func() bool { return len(srv.Sessions()) == 0 })
 }
 
 // Behind a 101 both sides talk freely, and the session's context lives until they
@@ -203,7 +204,7 @@ func TestRecorder(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
-	eventually(t, "no session is left", func() bool { return len(srv.Sessions()) == 0 })
+	rig.Eventually(t, "no session is left", func() bool { return len(srv.Sessions()) == 0 })
 }
 
 // Content that comes when its session has answered, and ended without a word, is
@@ -217,7 +218,7 @@ func TestDropped(t *testing.T) {
 	for range 10 {
 		c.send("POST / HTTP/1.1\r\nHost: moor\r\nContent-Length: 100000\r\n\r\n")
 		c.wants(200, "early")
-		eventually(t, "the session has ended", func() bool { return len(srv.Sessions()) == 0 })
+		rig.Eventually(t, "the session has ended", func() bool { return len(srv.Sessions()) == 0 })
 		c.send(strings.Repeat("0123456789", 10_000))
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"moor.example/httpd"
+	"moor.example/httpd/internal/rig"
 	"moor.example/httpd/nethttp"
 )
 
@@ -320,7 +321,7 @@ func TestHijack(t *testing.T) {
 	if err := got(t, "the handler", errs); err != httpd.ErrHijack {
 		t.Errorf("behind a flush: %v", err)
 	}
-	eventually(t, "the sessions are gone but one", func() bool { return len(srv.Sessions()) <= 1 })
+	rig.Eventually(t, "the sessions are gone but one", func() bool { return len(srv.Sessions()) <= 1 })
 }
 
 // echo sends lines back.

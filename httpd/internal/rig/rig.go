@@ -52,6 +52,15 @@ func Dial(t testing.TB, network, addr string) net.Conn {
 	return c
 }
 
+// Eventually waits until is reports true, and fails the test if it does not within
+// Patience: what says what was waited for.
+func Eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	if !Await(is) {
+		t.Fatalf("not within %v: %s", Patience, what)
+	}
+}
+
 // Await waits until is reports true, and reports whether it did within Patience.
 func Await(is func() bool) bool { return await(Patience, is) }
 
