@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"time"
 	"unsafe"
 
@@ -27,7 +26,10 @@ type epoll struct {
 	keepAlive    KeepAlive
 	ifname       string // of the interface to listen on; empty: all
 	start        time.Time
-	busy         bool // the last Wait had events
+	park         park
+	poll         func(uintptr) bool // polled, as a value that is there already
+	ready        int                // events of the last poll
+	errno        unix.Errno         // of the last poll
 	events       [maxEvents]unix.EpollEvent
 }
 
@@ -36,15 +38,19 @@ func newKernel(cfg *Config) (kernel, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		unix.Close(epfd)
+	k := &epoll{epfd: epfd, start: time.Now(), keepAlive: cfg.KeepAlive, ifname: cfg.Interface}
+	k.poll = k.polled
+	unix.SetNonblock(epfd, true) // so that Go's poller takes it
+	if k.park, err = newPark(epfd, k.start); err != nil {
+		return nil, err
+	}
+	if k.wakefd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		k.park.end()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	k := &epoll{epfd: epfd, wakefd: wakefd, start: time.Now(), keepAlive: cfg.KeepAlive, ifname: cfg.Interface}
 	// Edge-triggered: each write is one event, and nobody needs to read it.
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: nameWake.Slot, Pad: nameWake.Gen}
-	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, k.wakefd, &ev); err != nil {
 		k.End()
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
@@ -63,25 +69,15 @@ func descriptorLimit() int {
 func (k *epoll) Now() time.Duration { return time.Since(k.start) }
 func (k *epoll) Wall() time.Time    { return time.Now() }
 
-// Wait polls while there is work, for a raw call is cheap and holds nothing
-// up. Out of work it lets other goroutines run once, then blocks.
+// Wait polls first, with a raw call, which is cheap and holds nothing up.
 func (k *epoll) Wait(timeout time.Duration) (n int, err error) {
-	if k.busy || timeout == 0 {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd),
-			uintptr(unsafe.Pointer(&k.events[0])), maxEvents, 0, 0, 0)
-		if errno == 0 && n > 0 || timeout == 0 {
-			k.busy = errno == 0 && n > 0
-			return waited(int(n), errno)
-		}
-		k.busy = false
-		runtime.Gosched()
+	k.ready, k.errno = 0, 0
+	if timeout == 0 {
+		k.polled(0)
+	} else if err = k.park.until(timeout, k.poll); err != nil {
+		return 0, err
 	}
-	n, err = unix.EpollWait(k.epfd, k.events[:], milliseconds(timeout))
-	k.busy = n > 0
-	if err != nil {
-		return waited(0, err.(unix.Errno))
-	}
-	return n, nil
+	return waited(k.ready, k.errno)
 }
 
 // waited turns the result of epoll_wait into Wait's: a signal is no event.
@@ -95,12 +91,14 @@ func waited(n int, errno unix.Errno) (int, error) {
 	return 0, os.NewSyscallError("epoll_wait", errno)
 }
 
-// milliseconds rounds up, so that a deadline has passed when Wait returns.
-func milliseconds(d time.Duration) int {
-	if d < 0 {
-		return -1
+// polled reports whether there is something to return from Wait for.
+func (k *epoll) polled(uintptr) bool {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd),
+		uintptr(unsafe.Pointer(&k.events[0])), maxEvents, 0, 0, 0)
+	if k.errno = errno; errno == 0 {
+		k.ready = int(n)
 	}
-	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+	return k.ready > 0 || errno != 0
 }
 
 // Event reports an error or a hang-up as readiness for both directions: the
@@ -280,7 +278,7 @@ func (k *epoll) Release(fd int) (net.Conn, error) {
 
 func (k *epoll) End() {
 	unix.Close(k.wakefd)
-	unix.Close(k.epfd)
+	k.park.end()
 }
 
 func (k *epoll) Listen(a address, backlog int) (fd int, bound net.Addr, err error) {

@@ -182,7 +182,7 @@ func (w *simWorld) advance() {
 	next := w.soonest
 	for _, lp := range w.loops {
 		if !lp.ended && lp.until != simNever {
-			late := time.Duration(milliseconds(lp.until-w.now))*time.Millisecond + w.between(0, 2*time.Millisecond)
+			late := max(0, lp.until-w.now) + w.between(0, 2*time.Millisecond)
 			next = min(next, w.now+late)
 		}
 	}

@@ -11,11 +11,12 @@ import (
 // A Scenario is a load, and how the servers run under it.
 type Scenario struct {
 	Name, Title string
-	Connections int    // that are busy
-	Pipeline    int    // requests at once on each; 0: one
-	Idle        int    // more connections, which are silent
-	Post        string // content for the adder; empty: GET /plaintext
-	Close       bool   // a connection is for one request
+	Connections int           // that are busy
+	Pipeline    int           // requests at once on each; 0: one
+	Idle        int           // more connections, which are silent
+	Post        string        // content for the adder; empty: GET /plaintext
+	Close       bool          // a connection is for one request
+	Pause       time.Duration // of each connection before a request, on average; 0: wrk is never silent
 	Loops       int
 }
 
@@ -36,6 +37,7 @@ var All = []Scenario{
 	{Name: Idle, Title: "15,000 idle connections and 64 busy ones", Connections: 64, Idle: 15000, Loops: 1},
 	{Name: "adder", Title: "POST to the adder, 64 sessions", Connections: 64, Post: "7", Loops: 1},
 	{Name: "close", Title: "connect, request, close: 64 at a time", Connections: 64, Close: true, Loops: 1},
+	{Name: "calm", Title: "64 connections, each silent for 10 ms between two requests", Connections: 64, Pause: 10 * time.Millisecond, Loops: 1},
 	{Name: "loops", Title: "64 connections, 2 loops on 2 cores, which wrk shares", Connections: 64, Loops: 2},
 }
 
@@ -55,7 +57,7 @@ func (s *Scenario) load(addr string, d time.Duration) wrk.Load {
 	_, client := s.cores()
 	l := wrk.Load{
 		URL: "http://" + addr + "/plaintext", Connections: s.Connections, Pipeline: s.Pipeline,
-		Post: s.Post, Close: s.Close, Time: d, CPUs: client,
+		Post: s.Post, Close: s.Close, Pause: s.Pause, Time: d, CPUs: client,
 	}
 	if s.Post != "" {
 		l.URL = "http://" + addr + "/adder"

@@ -1,8 +1,9 @@
--- What wrk sends. Its arguments: how many requests at once, and the content of
--- a POST. It is made once: wrk asks wrk.format for it when init is done, and no
--- Lua runs while it measures.
+-- What wrk sends. Its arguments: how many requests at once, the content of a POST,
+-- and how many milliseconds a connection pauses before each request, on average. It
+-- is made once: wrk asks wrk.format for it when init is done, and no Lua runs while
+-- it measures, but for the pauses.
 function init(args)
-	local depth, content = tonumber(args[1]) or 0, args[2] or ""
+	local depth, content, pause = tonumber(args[1]) or 0, args[2] or "", tonumber(args[3]) or 0
 	if content ~= "" then
 		wrk.method = "POST"
 		wrk.body = content
@@ -12,6 +13,9 @@ function init(args)
 		for i = 1, depth do all[i] = one end
 		local batch = table.concat(all)
 		wrk.format = function() return batch end
+	end
+	if pause > 0 then
+		function delay() return math.random(0, 2 * pause) end
 	end
 end
 

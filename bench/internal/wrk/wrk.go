@@ -21,9 +21,10 @@ import (
 type Load struct {
 	URL         string
 	Connections int
-	Pipeline    int    // requests sent at once on a connection; 0 and 1: one
-	Post        string // content of a POST; empty: GET
-	Close       bool   // every connection is for one request
+	Pipeline    int           // requests sent at once on a connection; 0 and 1: one
+	Post        string        // content of a POST; empty: GET
+	Close       bool          // every connection is for one request
+	Pause       time.Duration // before each request, on average: whole milliseconds
 	Time        time.Duration
 	CPUs        []int // where it may run; nil: anywhere
 }
@@ -94,7 +95,7 @@ func (l *Load) args(lua string) []string {
 	if l.Close {
 		args = append(args, "-H", "Connection: close")
 	}
-	return append(args, l.URL, "--", strconv.Itoa(l.Pipeline), l.Post)
+	return append(args, l.URL, "--", strconv.Itoa(l.Pipeline), l.Post, strconv.FormatInt(l.Pause.Milliseconds(), 10))
 }
 
 var (

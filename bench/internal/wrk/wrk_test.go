@@ -104,14 +104,19 @@ func TestRun(t *testing.T) {
 	for _, row := range []struct {
 		load Load
 		want string
+		most int // requests; 0: as many as it can
 	}{
-		{Load{Pipeline: 16}, "GET "},
-		{Load{Post: "7"}, "POST 7"},
+		{Load{Pipeline: 16}, "GET ", 0},
+		{Load{Post: "7"}, "POST 7", 0},
+		{Load{Pause: 100 * time.Millisecond}, "GET ", 60},
 	} {
 		row.load.URL, row.load.Connections, row.load.Time = srv.URL, 3, time.Second
 		r, err := Run(t.Context(), row.load)
 		if err != nil || r.Requests == 0 || r.P50 == 0 || r.P50 > r.P99 || r.P99 > r.P999 || r.User+r.System == 0 {
 			t.Errorf("%+v: %+v, %v", row.load, r, err)
+		}
+		if row.most > 0 && r.Requests > row.most {
+			t.Errorf("%+v: %d requests, want at most %d", row.load, r.Requests, row.most)
 		}
 		if got := <-posted; got != row.want {
 			t.Errorf("%+v: %q, want %q", row.load, got, row.want)
@@ -126,8 +131,9 @@ func TestArgs(t *testing.T) {
 	}{
 		{Load{Connections: 64, Time: 3 * time.Second}, []string{"-t1", "-c64", "-d3s"}},
 		{Load{Time: 100 * ms}, []string{"-d1s"}},
-		{Load{URL: "http://x/", Pipeline: 16}, []string{"http://x/", "--", "16", ""}},
-		{Load{URL: "http://x/", Post: "1"}, []string{"http://x/", "--", "0", "1"}},
+		{Load{URL: "http://x/", Pipeline: 16}, []string{"http://x/", "--", "16", "", "0"}},
+		{Load{URL: "http://x/", Post: "1"}, []string{"http://x/", "--", "0", "1", "0"}},
+		{Load{URL: "http://x/", Pause: 10 * ms}, []string{"http://x/", "--", "0", "", "10"}},
 		{Load{URL: "http://x/", Close: true}, []string{"-H", "Connection: close", "http://x/"}},
 	} {
 		got := row.load.args("x.lua")
